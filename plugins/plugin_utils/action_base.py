@@ -1,0 +1,152 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the actions have in common: options, the one remote task, the run's folder.
+
+FOR INTERNAL COLLECTION USE ONLY. The only part of plugin_utils that imports Ansible.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ..module_utils._argspecs import JUDGING_OPTIONS
+from .model import Area, SeenFrom
+from .options import OptionError, parse_options
+from .preflight import Plan, conclude, plan
+from .report import files
+from .report.text import inert
+
+WINDOWS_MODULE = "appproxy.connector.connector_info"
+POSIX_MODULE = "appproxy.connector.path_info"
+MESSAGE_LIMIT = 2000
+"""Characters of one line of a message that Ansible shows as it is."""
+_WORDS_OF_FAILURE = ("msg", "module_stderr", "module_stdout")
+
+
+def is_windows(connection: Any) -> bool:
+    """By the connection, not by facts: a Windows one prefers .ps1 modules."""
+    return ".ps1" in connection.module_implementation_preferences
+
+
+def failure_text(result: Mapping[str, Any]) -> str:
+    """Why a remote module failed, on one line: its message, and what the interpreter or the shell said."""
+    words = (inert(result[key]) for key in _WORDS_OF_FAILURE if result.get(key))
+    return "; ".join(dict.fromkeys(word for word in words if word)) or "the module failed without a word"
+
+
+def now() -> datetime:
+    """Controller's clock, whole seconds, UTC."""
+    return datetime.now(timezone.utc).replace(microsecond=0)
+
+
+def fail(error: Exception) -> AnsibleActionFail:
+    """One line, no traceback."""
+    return AnsibleActionFail(inert(error, limit=MESSAGE_LIMIT))
+
+
+def run_of(args: Mapping[str, Any]) -> tuple[str, Path]:
+    """The id and the folder of this run. Raises FilesError."""
+    run_id = args["run_id"] or files.this_run(constants.DEFAULT_LOCAL_TMP, now())
+    return run_id, files.run_folder(args["report_dir"], run_id)
+
+
+class ControllerAction(ActionBase):  # type: ignore[misc]
+    """Works on the controller only: output, so it does the same in check mode."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+
+class ObservingAction(ActionBase):  # type: ignore[misc]
+    """Runs the module of its own name, where the target is of the platform that the module is for."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    module = ""
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        fitting = WINDOWS_MODULE if is_windows(self._connection) else POSIX_MODULE
+        if self.module != fitting:
+            platform = "Windows" if fitting == WINDOWS_MODULE else "POSIX"
+            return {"changed": False, "failed": True, "msg": f"{self.module} is not for {platform} targets: use {fitting}."}
+        result: dict[str, Any] = self._execute_module(module_name=self.module, module_args=dict(self._task.args), task_vars=task_vars)
+        return result
+
+
+class JudgingAction(ActionBase):  # type: ignore[misc]
+    """Options, one remote task (none with saved observations), judgement."""
+
+    _supports_check_mode = True
+    _supports_async = False
+    areas: tuple[Area, ...] = ()
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _checked, args = self.validate_argument_spec(JUDGING_OPTIONS)
+        host = str(variables["inventory_hostname"])
+        args["seen_from"] = args["seen_from"] or self._seen_from().value
+        args["public_roots"] = _on_controller(args["public_roots"])
+        try:
+            planned = plan(parse_options(args, now(), self.areas))
+        except OptionError as error:
+            raise fail(error) from error
+        warnings: list[Any] = []
+        observation, failure, reached = self._look(planned, args["observations"], host, variables, warnings)
+        result = conclude(planned, observation, failure, reached=reached, host=host)
+        result["msg"] = "\n".join(inert(line, limit=MESSAGE_LIMIT) for line in result["msg"].split("\n"))
+        return {**result, **({"warnings": warnings} if warnings else {})}
+
+    def _seen_from(self) -> SeenFrom:
+        if is_windows(self._connection):
+            return SeenFrom.SERVER
+        return SeenFrom.CONTROLLER if self._connection.transport == "local" else SeenFrom.JUMP_HOST
+
+    def _look(
+        self, planned: Plan, saved: str | None, host: str, variables: dict[str, Any], warnings: list[Any]
+    ) -> tuple[Mapping[str, Any] | None, str | None, bool]:
+        """The observation, or why there is none; and whether the host was reached."""
+        if saved:
+            observation, failure = _saved(Path(str(_on_controller(saved))), host)
+            return observation, failure, True
+        module = WINDOWS_MODULE if is_windows(self._connection) else POSIX_MODULE
+        try:
+            answer = self._execute_module(module_name=module, module_args={"request": planned.request}, task_vars=variables)
+        except AnsibleConnectionFailure as error:
+            return None, inert(error), False
+        except AnsibleError as error:
+            return None, inert(error), True
+        warnings.extend(answer.get("warnings") or ())
+        if answer.get("unreachable"):
+            return None, failure_text(answer), False
+        if answer.get("failed"):
+            return None, failure_text(answer), True
+        if not isinstance(answer.get("observation"), Mapping):
+            return None, f"{module} answered without an observation", True
+        return answer["observation"], None, True
+
+
+def _on_controller(path: str | None) -> str | None:
+    """A relative path starts where ansible-playbook was run, also for a playbook inside a collection."""
+    return None if not path else os.path.abspath(os.path.expanduser(path))
+
+
+def _saved(path: Path, host: str) -> tuple[Mapping[str, Any] | None, str | None]:
+    """A saved observation: the file, or the host's own in the folder."""
+    file = path / f"{files.encode(host)}.json" if path.is_dir() else path
+    try:
+        observation = files.read(file)
+    except files.FilesError as error:
+        return None, inert(error)
+    return observation, None if observation is not None else f"there is no saved observation {file}"

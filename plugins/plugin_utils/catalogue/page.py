@@ -1,0 +1,76 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue as pages: docs/endpoints.md and docs/findings/README.md are what these functions give."""
+
+from __future__ import annotations
+
+from ..model import Endpoint
+from .endpoints import CLOUDS, ONE_PORT_SINCE, PUBLIC, endpoints, unprobed
+from .findings import FINDINGS
+
+_TENANT = "<tenant>"
+_TITLES = {"public": "Public cloud (`cloud: public`)", "usgov": "US Government (`cloud: usgov`)"}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _row(endpoint: Endpoint) -> str:
+    need = "needed" if endpoint.needed else "optional"
+    return "| " + " | ".join((
+        f"`{endpoint.id}`",
+        endpoint.phase.value,
+        f"{need}, sample" if endpoint.sample else need,
+        f"`{endpoint.stands_for}`",
+        f"[{_cell(endpoint.row)}]({endpoint.source}), {endpoint.date}",
+        _cell(endpoint.note),
+    )) + " |"
+
+
+def _table(rows: tuple[Endpoint, ...]) -> list[str]:
+    head = ["| endpoint | phase | need | rule | where it stands | note |", "| --- | --- | --- | --- | --- | --- |"]
+    return head + [_row(endpoint) for endpoint in rows]
+
+
+def endpoints_page() -> str:
+    """docs/endpoints.md, Markdown with a last newline."""
+    lines = [
+        "# Endpoints",
+        "",
+        "What a connector talks to, as this collection looks at it. The page is made from the catalogue; a test compares the two.",
+        "",
+        "- *rule* is what a firewall rule carries: the documented name or wildcard. A wildcard has to match all labels below it:",
+        "  `*.msappproxy.net` stands for `a.msappproxy.net` and for `b.connector.msappproxy.net`.",
+        "- *sample* is a name that stands for the wildcard and may be gone tomorrow; what is looked at is whether the wildcard is open.",
+        "- *optional* is documented or was seen, but a connector is not known to fail without it.",
+        "- Azure operated by 21Vianet (China): Microsoft documents no endpoints of the connector, so nothing can be judged.",
+        "",
+    ]
+    for cloud in CLOUDS:
+        lines += [f"## {_TITLES[cloud]}", "", *_table(endpoints(cloud, _TENANT, None)), ""]
+        lines += ["Not looked at:", "", *(f"- `{one.name}`: {one.why}" for one in unprobed(cloud)), ""]
+    oldest = "1.5.36.0"
+    now = {endpoint.id for endpoint in endpoints(PUBLIC, _TENANT, None)}
+    old = tuple(endpoint for endpoint in endpoints(PUBLIC, _TENANT, oldest) if endpoint.id not in now)
+    lines += [
+        f"## Connectors older than {'.'.join(str(number) for number in ONE_PORT_SINCE)}",
+        "",
+        "Only with the option `connector_version`. The need is that of versions older than 1.5.132.0; later ones use 443 first.",
+        "",
+        *_table(old),
+        "",
+        "Not looked at:",
+        "",
+        *(f"- `{one.name}`: {one.why}" for one in unprobed(PUBLIC, oldest) if one not in unprobed(PUBLIC)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def findings_page() -> str:
+    """docs/findings/README.md, Markdown with a last newline."""
+    lines = ["# Findings", "", "| id | name | who mends it | severity | what is wrong |", "| --- | --- | --- | --- | --- |"]
+    for spec in FINDINGS.values():
+        lines.append(f"| [{spec.id}]({spec.id}.md) | {spec.name} | {spec.owner.value} | {spec.severity.value} | {_cell(spec.title)} |")
+    return "\n".join(lines) + "\n"

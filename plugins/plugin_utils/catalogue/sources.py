@@ -1,0 +1,84 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where the catalogue's facts stand: one entry for each document, so that its address and date have one home."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Source:
+    """A public document."""
+
+    url: str
+    date: str
+    """The date that the document gives itself (ISO day, month or year); empty where it gives none or was not read for one."""
+
+    def __str__(self) -> str:
+        return f"{self.url} ({self.date})" if self.date else self.url
+
+
+_LEARN = "https://learn.microsoft.com"
+_AZURE_DOCS_ISSUE = "https://github.com/MicrosoftDocs/azure-docs/issues"
+
+CONNECTORS = Source(f"{_LEARN}/entra/global-secure-access/how-to-configure-connectors", "2026-02-04")
+TROUBLESHOOT = Source(f"{_LEARN}/entra/global-secure-access/troubleshoot-connectors", "2025-05-07")
+TROUBLESHOOT_ERRORS = Source(f"{_LEARN}/entra/identity/app-proxy/application-proxy-troubleshoot", "2024-02-15")
+VERSIONS = Source(f"{_LEARN}/entra/global-secure-access/reference-version-history", "2026-06-08")
+PROXIES = Source(f"{_LEARN}/entra/identity/app-proxy/application-proxy-configure-connectors-with-proxy-servers", "2025-05-01")
+ADD_APPLICATION = Source(f"{_LEARN}/entra/identity/app-proxy/application-proxy-add-on-premises-application", "2024-04-22")
+SECURITY = Source(f"{_LEARN}/entra/identity/app-proxy/application-proxy-security", "2024-02-14")
+FAQ = Source(f"{_LEARN}/entra/identity/app-proxy/application-proxy-faq", "2026-03-11")
+GOVERNMENT = Source(f"{_LEARN}/entra/identity/hybrid/connect/reference-connect-government-cloud", "2025-04-09")
+NATIONAL_CLOUDS = Source(f"{_LEARN}/entra/identity-platform/authentication-national-cloud", "")
+SEAMLESS_SSO = Source(f"{_LEARN}/entra/identity/hybrid/connect/how-to-connect-sso-quick-start", "")
+AZURE_CAS = Source(f"{_LEARN}/azure/security/fundamentals/azure-ca-details", "2023-11-27")
+POSTGRESQL_TLS = Source(f"{_LEARN}/azure/postgresql/security/security-tls", "2025-12-02")
+AZURE_CA_FILES = Source(
+    "https://github.com/taskcluster/taskcluster/tree/main/services/worker-manager/src/providers/azure/azure-ca-certs", "2026-08-21"
+)
+"""Certificates fetched from Microsoft's download addresses; each digest taken from them was checked by signature, up to a root."""
+
+LIST_2018 = Source(f"{_LEARN}/azure/active-directory/manage-apps/application-proxy-enable", "2018-11-14")
+LIST_2019 = Source(f"{_LEARN}/azure/active-directory/manage-apps/application-proxy-add-on-premises-application", "2019-10-24")
+MFA_SERVER = Source(f"{_LEARN}/entra/identity/authentication/howto-mfaserver-deploy", "2016")
+
+CAPTURE = Source("https://github.com/xybytes/xybytes.github.io", "2024-11-05")
+"""A decrypted capture of connector 1.5.3437.0, taken 2023-10 and 2023-12, in a public article ("Azure Application Proxy Hijacking")."""
+MONITOR = Source("https://github.com/ZaherButt/EPA-Connectivity-Monitor", "2026-04-29")
+"""A public connectivity monitor whose example configuration lists host names out of connector traces."""
+OLD_TROUBLESHOOTER = Source(f"{_AZURE_DOCS_ISSUE}/81174", "2021-09-16")
+MISSING_ASSET_HOST = Source(f"{_AZURE_DOCS_ISSUE}/16883", "2018-10-15")
+MISSING_DIGICERT_HOSTS = Source(f"{_AZURE_DOCS_ISSUE}/64496", "2020-10-16")
+NO_INSPECTION = Source("https://github.com/MicrosoftDocs/azure-docs/pull/76664", "2021-06-09")
+WILDCARD_DROPPED = Source("https://github.com/MicrosoftDocs/microsoft-365-docs/issues/3067", "2020-10-03")
+INVALID_CHAIN = Source("https://github.com/microsoft/GlobalSecureAccess/issues/24", "2025-07-18")
+
+WINDOWS_ROOTS = Source(f"{_LEARN}/windows-server/identity/ad-cs/configure-trusted-roots-disallowed-certificates", "2023-08-22")
+WINDOWS_TLS = Source(f"{_LEARN}/windows-server/security/tls/tls-registry-settings", "")
+WINDOWS_CIPHERS = Source(f"{_LEARN}/windows/win32/secauthn/prioritizing-schannel-cipher-suites", "")
+WINDOWS_FIREWALL = Source(f"{_LEARN}/windows/security/operating-system-security/network-security/windows-firewall/", "")
+WINDOWS_TIME = Source(f"{_LEARN}/windows-server/networking/windows-time-service/windows-time-service-tools-and-settings", "")
+WINDOWS_SOCKETS = Source(f"{_LEARN}/windows/win32/winsock/windows-sockets-error-codes-2", "")
+AZURE_MTU = Source(f"{_LEARN}/azure/virtual-network/virtual-network-tcpip-performance-tuning", "")
+SERVICE_TAGS = Source(f"{_LEARN}/azure/virtual-network/service-tags-overview", "")
+
+_ANSIBLE = "https://docs.ansible.com/ansible/latest"
+ANSIBLE_WINRM = Source(f"{_ANSIBLE}/os_guide/windows_winrm.html", "")
+ANSIBLE_WINDOWS = Source(f"{_ANSIBLE}/os_guide/intro_windows.html", "")
+ANSIBLE_CONTROLLER = Source(f"{_ANSIBLE}/installation_guide/intro_installation.html", "")
+ANSIBLE_COLLECTIONS = Source(f"{_ANSIBLE}/collections_guide/collections_installing.html", "")
+OBSERVATION = Source("docs/observation.md of this collection", "2026-11")
+
+RFC_TCP = Source("https://www.rfc-editor.org/rfc/rfc9293", "2022-08")
+RFC_DNS = Source("https://www.rfc-editor.org/rfc/rfc1035", "1987-11")
+RFC_PMTU = Source("https://www.rfc-editor.org/rfc/rfc1191", "1990-11")
+RFC_HTTP = Source("https://www.rfc-editor.org/rfc/rfc9110", "2022-06")
+RFC_CONNECT = Source("https://www.rfc-editor.org/rfc/rfc9110#section-9.3.6", "2022-06")
+RFC_WEBSOCKET = Source("https://www.rfc-editor.org/rfc/rfc6455", "2011-12")
+RFC_TLS12 = Source("https://www.rfc-editor.org/rfc/rfc5246", "2008-08")
+RFC_TLS13 = Source("https://www.rfc-editor.org/rfc/rfc8446", "2018-08")
+RFC_X509 = Source("https://www.rfc-editor.org/rfc/rfc5280", "2008-05")
+RFC_OCSP = Source("https://www.rfc-editor.org/rfc/rfc6960", "2013-06")

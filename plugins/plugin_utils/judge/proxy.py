@@ -1,0 +1,84 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proxy of a path: does it answer, and does it open a way to the endpoint.
+
+FOR INTERNAL COLLECTION USE ONLY. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..model import Status
+from ..observe.observation import Stage, StageName, State
+from .route import Route, Row, failed, not_run, passed, words
+
+UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED = "APC121", "APC122", "APC123", "APC124", "APC125", "APC126"
+IDS = (UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED)
+_NO_ANSWER = "no answer"
+
+
+def judge_proxy(route: Route) -> Iterator[Row]:
+    if route.direct:
+        return
+    reached = next((stage for stage in map(route.stage, (StageName.RESOLVE, StageName.CONNECT)) if stage and not stage.ok), None)
+    if not_run(reached):
+        return
+    if reached is not None:
+        status = Status.UNKNOWN if reached.code == "timeout" and StageName.CONNECT in route.doubted else Status.FAIL
+        yield failed(UNREACHABLE, route, {"error": words(reached)}, status=status, group=(reached.code,))
+        return
+    stage = route.stage(StageName.PROXY)
+    if stage is None or not_run(stage):
+        return
+    yield passed(UNREACHABLE, route)
+    if route.deferred and stage.code != "auth_required":
+        # Whether a revocation host that cannot be had is needed at all, revocation.py knows.
+        return
+    if stage.state is State.OK:
+        yield from (passed(id_, route) for id_ in (AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED))
+    else:
+        yield _refusal(route, stage)
+
+
+def _refusal(route: Route, stage: Stage) -> Row:
+    status = stage.facts.get("status")
+    if stage.code == "auth_required":
+        challenges = ", ".join(dict.fromkeys(stage.facts.get("challenges", ()))) or "no scheme named"
+        return failed(AUTHENTICATION, route, {"challenges": challenges, "status": status})
+    if stage.code == "denied":
+        return failed(DENIED, route, {"status": status, "server": _server(stage)}, group=(str(status),))
+    if stage.code in ("bad_gateway", "timeout"):
+        doubted = stage.code == "timeout" and StageName.PROXY in route.doubted
+        return failed(CANNOT_REACH, route, {"status": status or _NO_ANSWER}, group=(str(status),),
+                      status=Status.UNKNOWN if doubted else Status.FAIL)
+    return failed(MALFORMED, route, {"error": words(stage)}, group=(stage.code,))
+
+
+def _server(stage: Stage) -> str:
+    headers = stage.facts.get("headers", {})
+    named = [value for name in ("server", "via", "proxy-agent", "x-squid-error") for value in headers.get(name, ())]
+    return ", ".join(named[:2]) or "not named"
+
+
+def judge_ports(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:
+    """A proxy that denies every endpoint of one port while another port goes through denies the port, not the names."""
+    rows = tuple(rows)
+    by_port: dict[tuple[str, int], list[bool]] = {}
+    for route in routes:
+        stage = route.stage(StageName.PROXY)
+        if stage is not None and not not_run(stage):
+            by_port.setdefault((route.path, route.endpoint.port), []).append(stage.code == "denied")
+    open_ports = {(path, port) for (path, port), denied in by_port.items() if not all(denied)}
+    closed = {
+        (path, port) for path, port in by_port
+        if (path, port) not in open_ports and any(path == other for other, _port in open_ports)
+    }
+    return tuple(
+        Row(PORT, row.status, row.endpoint, row.path, {"port": row.endpoint.port, "status": row.evidence["status"]},
+            group=(str(row.endpoint.port),))
+        if row.id == DENIED and row.status is Status.FAIL and row.endpoint and (row.path, row.endpoint.port) in closed
+        else row
+        for row in rows
+    )

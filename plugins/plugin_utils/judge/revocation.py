@@ -1,0 +1,197 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Revocation: can the server learn whether the service's certificates were revoked.
+
+FOR INTERNAL COLLECTION USE ONLY. Pure. What is needed comes from the genuine chains that were seen: for each certificate one
+source (a list, or an OCSP responder) that gives real content. The catalogue's hosts are the fallback, and the source where
+no genuine chain was seen. On port 80 only content counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import urlsplit
+
+from ..model import Endpoint, Phase, Status
+from ..observe.observation import Attempt, Observation, Stage, StageName
+from . import proxy
+from .http import BLOCK_STATUSES
+from .route import DIRECT, Route, Row, not_run, words
+
+UNREACHABLE, WRONG = "APC161", "APC162"
+IDS = (UNREACHABLE, WRONG)
+
+
+class Outcome(str, Enum):
+    GOOD = "good"
+    WRONG = "wrong"
+    DOWN = "down"
+    NOT_RUN = "not_run"
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One URL that was asked for over one path."""
+
+    url: str
+    outcome: Outcome
+    detail: str
+    because: tuple[str, ...] = ()
+
+
+# --- content -----------------------------------------------------------------------------------------------------------
+
+
+def _der_length(body: bytes) -> int | None:
+    """The whole length that a DER SEQUENCE announces in its first bytes; None where it is none."""
+    if len(body) < 2 or body[0] != 0x30:
+        return None
+    if body[1] < 0x80:
+        return 2 + body[1]
+    size = body[1] & 0x7F
+    if not 1 <= size <= 4 or len(body) < 2 + size:
+        return None
+    return 2 + size + int.from_bytes(body[2:2 + size], "big")
+
+
+def _announced(request: Stage) -> int | None:
+    values = request.facts.get("headers", {}).get("content-length", ())
+    return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else None
+
+
+def _whole_der(request: Stage) -> bool:
+    """Real DER, and as long as the header says: a list that was cut on the way is no list."""
+    length, announced = _der_length(request.facts.get("body", b"")), _announced(request)
+    return length is not None and (announced is None or announced == length)
+
+
+def _ocsp(request: Stage) -> bool:
+    """An OCSPResponse begins with its status, an ENUMERATED; 0 is success."""
+    body = request.facts.get("body", b"")
+    start = 2 if len(body) > 1 and body[1] < 0x80 else 2 + (body[1] & 0x7F) if len(body) > 1 else 0
+    return _der_length(body) is not None and body[start:start + 3] == b"\x0a\x01\x00"
+
+
+def _real(url: str, request: Stage) -> bool:
+    body: bytes = request.facts.get("body", b"")
+    if urlsplit(url).path in ("", "/"):
+        # No public source says what a genuine host has at its root: only a filter's own answer is known to be wrong.
+        status = request.facts.get("status", 0)
+        page = status == 200 and any(kind.startswith("text/html") for kind in request.facts.get("headers", {}).get("content-type", ()))
+        return status not in BLOCK_STATUSES and not 300 <= status < 400 and not page
+    if request.facts.get("status") != 200:
+        return False
+    return _whole_der(request) or _ocsp(request) or body.startswith((b"MSCF", b"-----BEGIN"))
+
+
+def _got(request: Stage) -> str:
+    headers = request.facts.get("headers", {})
+    kind = next(iter(headers.get("content-type", ())), "no content type")
+    where = "".join(f", to {location}" for location in headers.get("location", ())[:1])
+    return f"status {request.facts.get('status')}, {kind}{where}"
+
+
+# --- what was fetched ----------------------------------------------------------------------------------------------------
+
+
+def _fetch(url: str, attempts: Iterable[Attempt]) -> Fetch:
+    """The first address that gives an answer speaks for the URL."""
+    worst: Fetch | None = None
+    for attempt in attempts:
+        request = attempt.stages.get(StageName.REQUEST)
+        if request is not None and request.ok:
+            good = _real(url, request)
+            return Fetch(url, Outcome.GOOD if good else Outcome.WRONG, "" if good else _got(request))
+        name, stage = next(((name, stage) for name, stage in attempt.stages.items() if not stage.ok), (StageName.REQUEST, None))
+        if stage is None or not_run(stage):
+            worst = worst or Fetch(url, Outcome.NOT_RUN, "not run")
+        else:
+            worst = Fetch(url, Outcome.DOWN, words(stage), _the_proxys(attempt, name, stage))
+    return worst or Fetch(url, Outcome.NOT_RUN, "not looked at")
+
+
+def _the_proxys(attempt: Attempt, name: StageName, stage: Stage) -> tuple[str, ...]:
+    """What the proxy does to every request is the proxy's finding, and this one waits behind it."""
+    if attempt.path != DIRECT and name in (StageName.RESOLVE, StageName.CONNECT):
+        return (proxy.UNREACHABLE,)
+    return (proxy.AUTHENTICATION,) if stage.code == "auth_required" else ()
+
+
+def _catalogue_url(endpoint: Endpoint) -> str:
+    return f"http://{endpoint.host}{'' if endpoint.port == 80 else f':{endpoint.port}'}{endpoint.get}"
+
+
+def _fetches(path: str, routes: Iterable[Route], observation: Observation) -> dict[str, Fetch]:
+    """What was asked because a certificate named it comes first: _of takes the first that fits."""
+    by_url: dict[str, list[Attempt]] = {}
+    for attempt in observation.attempts:
+        if attempt.path == path and attempt.wave == 2 and attempt.url:
+            by_url.setdefault(attempt.url, []).append(attempt)
+    for route in routes:
+        if route.path == path and route.deferred:
+            by_url.setdefault(_catalogue_url(route.endpoint), []).extend(route.attempts)
+    return {url: _fetch(url, attempts) for url, attempts in by_url.items()}
+
+
+def _of(url: str, fetches: dict[str, Fetch]) -> Fetch:
+    """A list is fetched from its URL; a responder's URL has the question appended."""
+    if url in fetches:
+        return fetches[url]
+    stem = url.rstrip("/") + "/"
+    return next((fetch for asked, fetch in fetches.items() if asked.startswith(stem)), Fetch(url, Outcome.NOT_RUN, "not looked at"))
+
+
+# --- rows ----------------------------------------------------------------------------------------------------------------
+
+
+def _endpoint(url: str) -> Endpoint:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return Endpoint(host, parts.port or 80, False, Phase.REVOCATION, True, host, "named by a certificate", url, "")
+
+
+def _rows(path: str, fetch: Fetch, endpoint: Endpoint, status: Status | None = None) -> tuple[Row, ...]:
+    if fetch.outcome is Outcome.GOOD:
+        return tuple(Row(id_, Status.PASS, endpoint, path) for id_ in IDS)
+    return (_bad(path, fetch, endpoint, status),)
+
+
+def _bad(path: str, fetch: Fetch, endpoint: Endpoint, status: Status | None) -> Row:
+    wrong = fetch.outcome is Outcome.WRONG
+    evidence = {"urls": fetch.url[:200], "got" if wrong else "error": fetch.detail}
+    default = Status.UNKNOWN if fetch.outcome is Outcome.NOT_RUN or fetch.because else Status.FAIL
+    code = fetch.detail.split(":", maxsplit=1)[0]
+    return Row(WRONG if wrong else UNREACHABLE, status or default, endpoint, path, evidence, fetch.because, group=(code,))
+
+
+def _needed(path: str, sources: tuple[str, ...], fetches: dict[str, Fetch]) -> Iterator[Row]:
+    """One certificate: one good source is enough; what else fails then is a warning."""
+    found = [_of(url, fetches) for url in sources]
+    enough = any(fetch.outcome is Outcome.GOOD for fetch in found)
+    for url, fetch in zip(sources, found, strict=True):
+        if enough and fetch.outcome is Outcome.NOT_RUN:
+            continue
+        yield from _rows(path, fetch, _endpoint(url), Status.WARN if enough and fetch.outcome is not Outcome.GOOD else None)
+
+
+def judge_revocation(path: str, routes: Iterable[Route], observation: Observation) -> Iterator[Row]:
+    routes = tuple(routes)
+    fetches = _fetches(path, routes, observation)
+    certificates = dict.fromkeys(
+        (lists, responders)
+        for route in routes if route.path == path and route.chain is not None and route.genuine
+        for lists, responders in zip(route.chain.lists, route.chain.responders, strict=True)
+    )
+    named: list[Row] = []
+    for lists, responders in certificates:
+        named += [row for row in _needed(path, (*responders, *lists), fetches) if row not in named]
+    yield from named
+    asked = {row.endpoint.id for row in named if row.endpoint}
+    for route in routes:
+        if route.path == path and route.deferred and route.endpoint.id not in asked:
+            fetch = fetches[_catalogue_url(route.endpoint)]
+            unneeded = bool(certificates) and fetch.outcome is not Outcome.GOOD and not fetch.because
+            yield from _rows(path, fetch, route.endpoint, Status.WARN if unneeded else None)

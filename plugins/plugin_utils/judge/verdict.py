@@ -1,0 +1,120 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verdict: findings to one word, and to the sentences that a person acts on.
+
+FOR INTERNAL COLLECTION USE ONLY. Pure. Every sentence of a verdict that a user sees stands here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import Finding, Status, Verdict
+
+NOT_COVERED = (
+    "the real client certificate, which the service issues at registration",
+    "the Service Bus names that the service assigns at registration (samples stand for their wildcard)",
+    "renewal of the connector's certificate, months later",
+    "connections that a firewall cuts after minutes of silence",
+)
+"""What nobody can see before an install."""
+NOT_THE_SERVICE = "the way that the service's own identity (Network Service) would take: seen as {account}"
+
+
+def verdict_of(findings: Iterable[Finding]) -> Verdict:
+    """Any error: not ready. Else any unknown: inconclusive. Else ready."""
+    statuses = {finding.status for finding in findings}
+    if Status.FAIL in statuses:
+        return Verdict.NOT_READY
+    return Verdict.INCONCLUSIVE if Status.UNKNOWN in statuses else Verdict.READY
+
+
+def has_failed(verdict: Verdict, findings: Iterable[Finding], fail_on: str, unknown: str) -> bool:
+    if verdict is Verdict.NOT_READY and fail_on != "never":
+        return True
+    if verdict is Verdict.INCONCLUSIVE and unknown == "fail":
+        return True
+    return fail_on == "warning" and any(finding.status is Status.WARN for finding in findings)
+
+
+def counts(findings: Iterable[Finding]) -> dict[str, int]:
+    found = Counter(finding.status for finding in findings)
+    return {status.value: found[status] for status in Status}
+
+
+def causes(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
+    """What to act on, in order: findings that no other one explains."""
+    acting = [one for one in findings if one.status in (Status.FAIL, Status.UNKNOWN, Status.WARN)]
+    ids = {one.id for one in acting if not one.because}
+    return tuple(
+        {
+            "id": one.id, "title": one.title, "hint": one.hint, "owner": one.owner.value, "status": one.status.value,
+            "severity": one.severity.value, "endpoints": list(one.endpoints), "waits": len(one.endpoints), "path": one.path,
+            "waiver": None if one.waiver is None else dict(one.waiver),
+        }
+        for one in sorted(acting, key=lambda one: (_RANK.index(one.status), -len(one.endpoints), one.id))
+        if not one.because or not ids.intersection(one.because)
+    )
+
+
+_RANK = (Status.FAIL, Status.UNKNOWN, Status.WARN)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the sentences say besides the findings."""
+
+    endpoints: int
+    """How many no cause is about."""
+    paths: tuple[str, ...]
+    seen_from: str
+    seen_as: str
+    remarks: tuple[str, ...] = ()
+    """What the user must know of this run: connect_to, proxy auto, skipped checks, own roots."""
+
+
+def _lower_first(text: str) -> str:
+    return text if len(text) > 1 and text[1].isupper() else text[:1].lower() + text[1:]
+
+
+def _wait(count: int) -> str:
+    if count == 0:
+        return ""
+    return "; 1 endpoint waits behind it" if count == 1 else f"; {count} endpoints wait behind it"
+
+
+def _more(count: int) -> str:
+    return {0: "", 1: " 1 more cause follows."}.get(count, f" {count} more causes follow.")
+
+
+def _way(paths: Sequence[str]) -> str:
+    return " and ".join("directly" if path == "direct" else f"through {path}" for path in paths) or "nowhere"
+
+
+def summary(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:
+    """One line: the verdict, and for what is not ready its first cause and what to do."""
+    remarks = "".join(f" {remark}" for remark in seen.remarks)
+    if verdict is Verdict.READY:
+        warnings = sum(cause["status"] == Status.WARN.value for cause in found)
+        also = "" if not warnings else " 1 warning." if warnings == 1 else f" {warnings} warnings."
+        return (f"Ready: {seen.endpoints} endpoints reached {_way(seen.paths)}, seen from the {seen.seen_from.replace('_', ' ')} "
+                f"as {seen.seen_as}.{also}{remarks}")
+    word = "Not ready" if verdict is Verdict.NOT_READY else "Inconclusive"
+    first = found[0]
+    serious = sum(cause["status"] != Status.WARN.value for cause in found)
+    hint = f" {first['hint']}" if first["hint"] else ""
+    return f"{word}: {_lower_first(first['title'])} ({first['id']}){_wait(first['waits'])}.{hint}{_more(serious - 1)}{remarks}"
+
+
+def message(line: str, found: Sequence[dict[str, Any]]) -> str:
+    """The summary, then each cause with its owner and what to do: a module's `msg`."""
+    rows = [line]
+    for cause in found:
+        rows.append(f"- {cause['id']} [{cause['status']}, {cause['owner']}] {cause['title']}")
+        if cause["hint"]:
+            rows.append(f"  {cause['hint']}")
+    return "\n".join(rows)

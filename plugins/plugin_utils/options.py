@@ -1,0 +1,212 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that judging modules share: read, validated, typed. One clear message for the first that is wrong.
+
+FOR INTERNAL COLLECTION USE ONLY. Reads no file and touches no host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from .catalogue.endpoints import endpoints, parse_version, user_endpoint
+from .catalogue.errors import CatalogueError
+from .catalogue.findings import FINDINGS
+from .judge.waivers import Waiver, WaiverError, parse_waiver
+from .model import Area, Endpoint, SeenFrom
+
+
+class OptionError(ValueError):
+    """A bad option: the message names it and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Options:
+    tenant_id: str | None
+    """Lower-case GUID; None where the user wrote `none`."""
+    cloud: str
+    connector_version: str | None
+    proxy: str
+    """`auto`, `detect`, `direct` or `http://host:port`, as given."""
+    endpoints: tuple[Endpoint, ...]
+    """The catalogue's for cloud, tenant and version, then the user's own."""
+    connect_to: Mapping[str, str]
+    connect_to_counts: bool
+    deadline: int
+    """Seconds."""
+    checks: tuple[str, ...]
+    """Finding ids that are asked for."""
+    skipped: tuple[str, ...]
+    """Finding ids that skip_checks took away."""
+    waivers: tuple[Waiver, ...]
+    fail_on: str
+    unknown: str
+    as_of: datetime
+    public_roots: str | None
+    return_passes: bool
+    return_observation: bool
+    seen_from: SeenFrom
+
+
+_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
+DEADLINE_SECONDS = (5, 600)
+
+
+def _tenant(value: Any) -> str | None:
+    text = str(value or "").strip().lower()
+    if text == "none":
+        return None
+    if not _GUID.fullmatch(text):
+        raise OptionError(
+            f"tenant_id: '{value or ''}' is not a tenant id. Write the directory (tenant) id, a GUID like "
+            "00000000-1111-2222-3333-444444444444 (Entra admin center, Overview), or 'none' to leave out what needs it."
+        )
+    return text
+
+
+def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise OptionError(f"{name}: '{value}' is not known. Write one of: {', '.join(choices)}.")
+    return str(value)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """`host:port` or `[IPv6]:port` to its parts. Raises ValueError."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]/@\s]+)):(\d{1,5})", text.strip())
+    if not match:
+        raise ValueError(text)
+    host, port = match[1] or match[2], int(match[3])
+    if match[1]:
+        ipaddress.IPv6Address(match[1].split("%", maxsplit=1)[0])
+    elif not _NAME.fullmatch(host):
+        raise ValueError(text)
+    if not 1 <= port <= 65535:
+        raise ValueError(text)
+    return host.lower(), port
+
+
+def _proxy(value: Any) -> str:
+    text = str(value or "auto").strip()
+    if text in ("auto", "detect", "direct"):
+        return text
+    if "@" in text:
+        raise OptionError(
+            "proxy: a user name or password is not taken: the connector cannot log in to a proxy. Write http://host:port."
+        )
+    if not text.startswith("http://"):
+        raise OptionError(f"proxy: '{text}' is not known. Write auto, detect, direct or http://host:port (with http:// and the port).")
+    try:
+        host, port = split_address(text[len("http://"):].rstrip("/"))
+    except ValueError as error:
+        raise OptionError(f"proxy: '{text}' is not an address. Write http://host:port, for example http://proxy.example:8080.") from error
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _connect_to(value: Any) -> dict[str, str]:
+    if value is not None and not isinstance(value, Mapping):
+        raise OptionError("connect_to: write a map of host:port to address:port, for example login.microsoftonline.com:443: 192.0.2.7:443.")
+    read = {}
+    for key, target in (value or {}).items():
+        try:
+            host, port = split_address(str(key))
+            split_address(str(target))
+        except ValueError as error:
+            raise OptionError(
+                f"connect_to: '{key}: {target}' is not host:port to address:port, for example "
+                "login.microsoftonline.com:443: 192.0.2.7:443."
+            ) from error
+        read[f"{host}:{port}"] = str(target).strip()
+    return read
+
+
+def _deadline(value: Any) -> int:
+    least, most = DEADLINE_SECONDS
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise OptionError(f"deadline: '{value}' is not a number of seconds from {least} to {most}.")
+    return int(value)
+
+
+def _as_of(value: Any, now: datetime) -> datetime:
+    if value in (None, ""):
+        return now
+    try:
+        read = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError as error:
+        raise OptionError(f"as_of: '{value}' is no time. Write it as 2026-11-26 or 2026-11-26T01:15:00Z.") from error
+    return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
+
+
+def _check_ids(name: str, values: Any) -> tuple[str, ...]:
+    """Areas and ids to ids, in the catalogue's order."""
+    wanted: set[str] = set()
+    areas = {spec.area.value for spec in FINDINGS.values()}
+    for value in values or ():
+        if value in FINDINGS:
+            wanted.add(value)
+        elif value in areas:
+            wanted.update(spec.id for spec in FINDINGS.values() if spec.area.value == value)
+        else:
+            raise OptionError(f"{name}: '{value}' is neither an area ({', '.join(sorted(areas))}) nor a finding id of this release.")
+    return tuple(id_ for id_ in FINDINGS if id_ in wanted)
+
+
+def _selected(checks: Any, skip_checks: Any, areas: tuple[Area, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is asked for and what was taken away. What the tool says of itself (APC9..) is always asked for."""
+    asked = _check_ids("checks", checks) or tuple(spec.id for spec in FINDINGS.values() if spec.area in areas)
+    skipped = _check_ids("skip_checks", skip_checks)
+    tool = {spec.id for spec in FINDINGS.values() if spec.area is Area.TOOL}
+    if tool & set(skipped):
+        first = sorted(tool & set(skipped))[0]
+        raise OptionError(f"skip_checks: {first} says what could not be seen and cannot be skipped; waive it instead.")
+    return (
+        tuple(id_ for id_ in FINDINGS if id_ in tool or (id_ in asked and id_ not in skipped)),
+        tuple(id_ for id_ in skipped if id_ in asked),
+    )
+
+
+def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...] = (Area.CONNECTIVITY,)) -> Options:
+    """Validate the arguments of a judging module.
+
+    `now` is the time of judging where `as_of` is not given; `areas` are those that the module asks for by itself.
+    Raises OptionError with one message.
+    """
+    tenant_id = _tenant(args.get("tenant_id"))
+    cloud = str(args.get("cloud") or "public").strip()
+    version = str(args.get("connector_version") or "").strip() or None
+    try:
+        if version:
+            parse_version(version)
+        known = endpoints(cloud, tenant_id, version)
+        extra = tuple(user_endpoint(str(text)) for text in args.get("endpoints") or ())
+        waivers = tuple(parse_waiver(waiver, number, FINDINGS) for number, waiver in enumerate(args.get("waivers") or (), start=1))
+    except (CatalogueError, WaiverError) as error:
+        raise OptionError(str(error)) from error
+    checks, skipped = _selected(args.get("checks"), args.get("skip_checks"), areas)
+    return Options(
+        tenant_id=tenant_id,
+        cloud=cloud,
+        connector_version=version,
+        proxy=_proxy(args.get("proxy")),
+        endpoints=tuple({endpoint.id: endpoint for endpoint in (*extra, *known)}[id_]
+                        for id_ in dict.fromkeys(endpoint.id for endpoint in (*known, *extra))),
+        connect_to=_connect_to(args.get("connect_to")),
+        connect_to_counts=bool(args.get("connect_to_counts")),
+        deadline=_deadline(args.get("deadline", 20)),
+        checks=checks,
+        skipped=skipped,
+        waivers=waivers,
+        fail_on=_choice("fail_on", args.get("fail_on") or "error", ("error", "warning", "never")),
+        unknown=_choice("unknown", args.get("unknown") or "fail", ("fail", "report")),
+        as_of=_as_of(args.get("as_of"), now),
+        public_roots=str(args["public_roots"]) if args.get("public_roots") else None,
+        return_passes=bool(args.get("return_passes")),
+        return_observation=bool(args.get("return_observation")),
+        seen_from=SeenFrom(_choice("seen_from", args.get("seen_from") or "server", tuple(word.value for word in SeenFrom))),
+    )

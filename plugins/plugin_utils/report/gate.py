@@ -1,0 +1,49 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the gate does with a host, from the host's report. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..judge.verdict import has_failed
+from ..model import Finding, Owner, Severity, Status, Verdict
+from .fleet_json import NO_RESULT_HINT, NO_RESULT_TITLE
+
+UNREACHABLE_ID = "APC901"
+
+
+@dataclass(frozen=True)
+class Decision:
+    failed: bool
+    unreachable: bool
+    verdict: str
+    message: str
+
+
+def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str) -> Decision:
+    """report is None where this run has none of the host: the host fails as inconclusive, whatever `unknown` says."""
+    if report is None:
+        return Decision(True, False, Verdict.INCONCLUSIVE.value, f"Inconclusive: {NO_RESULT_TITLE} (APC901). {NO_RESULT_HINT}")
+    verdict = report["verdict"]
+    if not report["reached"] and verdict == Verdict.INCONCLUSIVE.value:
+        return Decision(False, True, verdict, _words_of_connection(report))
+    failed = has_failed(Verdict(verdict), (_finding(finding) for finding in report["findings"]), fail_on, unknown)
+    return Decision(failed, False, verdict, report["summary"])
+
+
+def _finding(written: Mapping[str, Any]) -> Finding:
+    """As much of a finding as the rule of failing reads."""
+    severity, owner = Severity(written["severity"]), Owner(written["owner"])
+    return Finding(written["id"], written["name"], Status(written["status"]), severity, owner, written["title"])
+
+
+def _words_of_connection(report: Mapping[str, Any]) -> str:
+    """The connection's own words, as APC901 carries them."""
+    for finding in report["findings"]:
+        if finding["id"] == UNREACHABLE_ID and finding["evidence"].get("error"):
+            return str(finding["evidence"]["error"])
+    return str(report["summary"])

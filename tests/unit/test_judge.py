@@ -1,0 +1,609 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The reading rules of the design (§5, "How the judge reads them"), one test or more for each: drop the rule and it fails.
+
+The worlds are lab.seen's: healthy but for what the test changes. No network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from ansible_collections.appproxy.connector.plugins.plugin_utils.options import parse_options
+from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight import conclude, plan
+from lab.pki import OCSP_URL, Pki
+from lab.seen import NOT_RUN, SEEN_AT, World, answer, error, ok, whole
+
+TENANT = "00000000-1111-2222-3333-444444444444"
+LOGIN = "login.microsoftonline.com:443"
+REGISTRATION = f"{TENANT}.registration.msappproxy.net:443"
+BOOTSTRAP = f"{TENANT}.bootstrap.msappproxy.net:443"
+OPTIONAL = "management.azure.com:443"
+PROXY = "http://proxy.example:8080"
+NOW = datetime.now(timezone.utc).replace(microsecond=0)
+
+Change = Callable[[World], None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    result: dict[str, Any]
+
+    @property
+    def verdict(self) -> str:
+        return str(self.result["verdict"])
+
+    def status(self, id_: str, endpoint: str | None = None) -> set[str]:
+        """The statuses of the findings of one id (that name the endpoint)."""
+        return {one["status"] for one in self.result["findings"] if one["id"] == id_ and (endpoint is None or endpoint in one["endpoints"])}
+
+    def finding(self, id_: str, status: str) -> dict[str, Any]:
+        found = [one for one in self.result["findings"] if one["id"] == id_ and one["status"] == status]
+        assert len(found) == 1, (id_, status, self.result["msg"])
+        return dict(found[0])
+
+    @property
+    def causes(self) -> list[str]:
+        return [one["id"] for one in self.result["causes"]]
+
+
+@pytest.fixture(scope="module")
+def pki(state: Any) -> Pki:
+    return Pki(state / "pki")
+
+
+Judge = Callable[..., Judged]
+
+
+@pytest.fixture
+def judge(pki: Pki) -> Judge:
+    def run(change: Change | None = None, *, family: str = "windows", seen_at: datetime = NOW, **options: Any) -> Judged:
+        asked = plan(parse_options({"tenant_id": TENANT, "proxy": "direct", "public_roots": str(pki.public_roots), "return_passes": True,
+                                    **options}, NOW))
+        world = World(pki, asked.endpoints, asked.request["paths"][0]["id"])
+        if change:
+            change(world)
+        return Judged(conclude(asked, world.observation(seen_at.strftime(SEEN_AT), family), host="server"))
+
+    return run
+
+
+def bus(world: World) -> list[str]:
+    return [one.id for one in world.endpoints if one.host.endswith(".servicebus.windows.net")]
+
+
+def test_a_healthy_world_is_ready_without_a_warning(judge: Judge) -> None:
+    for options in ({}, {"proxy": PROXY}, {"cloud": "usgov"}, {"tenant_id": "none"}):
+        judged = judge(**options)
+        assert judged.verdict == "ready", judged.result["msg"]
+        assert judged.causes == []
+
+
+# --- the hello alone never fails an endpoint -----------------------------------------------------------------------------
+
+
+def test_a_failed_hello_beside_a_standing_handshake_is_unknown_and_the_tools(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage(LOGIN, "hello", error("reset")))
+    assert judged.verdict == "inconclusive"
+    assert judged.finding("APC906", "unknown")["owner"] == "tool"
+    assert judged.causes == ["APC906"]
+
+
+def test_a_server_that_speaks_only_tls13_refuses_the_hello_and_is_fine(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.stage(LOGIN, "hello", error("alert", level=2, description=70))
+        world.first[LOGIN]["stages"]["handshake"]["facts"]["version"] = "TLSv1.3"
+
+    assert judge(change).verdict == "ready"
+
+
+@pytest.mark.parametrize(("handshake", "hello", "id_"), [
+    (error("reset"), ok(), "APC131"),
+    (error("timeout"), error("timeout"), "APC131"),
+    (error("closed"), error("closed"), "APC131"),
+    (error("alert", description=None), error("alert", level=2, description=70), "APC132"),
+    (error("protocol"), ok(version="TLSv1.0"), "APC132"),
+    (error("alert", level=2, description=40), error("alert", level=2, description=40), "APC133"),
+    (error("protocol"), error("not_tls", first_bytes="485454502f312e31"), "APC134"),
+    (error("timeout"), error("stalled", bytes=1380), "APC135"),
+    (error("alert", level=2, description=80), error("alert", level=2, description=80), "APC131"),
+])
+def test_where_both_fail_the_handshake_decides_and_the_hello_tells_why(
+    judge: Judge, handshake: dict[str, Any], hello: dict[str, Any], id_: str
+) -> None:
+    def change(world: World) -> None:
+        world.stage(REGISTRATION, "hello", hello)
+        world.stage(REGISTRATION, "handshake", handshake)
+        world.stage(REGISTRATION, "request", None)
+
+    judged = judge(change)
+    assert judged.verdict == "not_ready"
+    assert judged.causes == [id_]
+    assert judged.finding(id_, "fail")["endpoints"] == [REGISTRATION]
+
+
+def test_tls13_broken_on_the_path_is_a_warning(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.first[LOGIN]["stages"]["handshake"]["facts"].update(protocols="tls12", default_error="reset")
+
+    judged = judge(change)
+    assert judged.verdict == "ready"
+    assert judged.status("APC136", LOGIN) == {"warn"}
+
+
+def test_a_version_refusal_is_the_servers_own_where_its_hello_lacks_tls12(judge: Judge, pki: Pki) -> None:
+    def change(world: World) -> None:
+        world.stage(LOGIN, "hello", error("alert", level=2, description=70))
+        world.stage(LOGIN, "handshake", error("alert", level=2, description=70))
+        world.stage(LOGIN, "request", None)
+
+    asked = plan(parse_options({"tenant_id": TENANT, "proxy": "direct", "public_roots": str(pki.public_roots)}, NOW))
+    world = World(pki, asked.endpoints)
+    change(world)
+    seen = world.observation(NOW.strftime(SEEN_AT))
+    owners = []
+    for versions in ([772, 771], [769]):
+        seen["platform_hello"]["value"]["versions"] = versions
+        owners.append(Judged(conclude(asked, seen, host="server")).finding("APC132", "fail")["owner"])
+    assert owners == ["network", "server"]
+
+
+# --- chains ----------------------------------------------------------------------------------------------------------------
+
+
+def inspected(world: World, target: str, *, trusted: bool) -> None:
+    leaf = world.pki.leaf(target.rsplit(":", 1)[0], by=world.pki.company_root)
+    world.first[target]["stages"] |= world.shown(leaf, trusted=trusted)
+    world._keep(world.pki.company_root.certificate)
+    for name in ("hello", "handshake"):
+        world.first[target]["stages"][name]["facts"]["chain"].append(world._keep(world.pki.company_root.certificate))
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_private_chain_before_the_service_is_inspection_trusted_or_not(judge: Judge, trusted: bool) -> None:
+    judged = judge(lambda world: inspected(world, REGISTRATION, trusted=trusted))
+    assert judged.verdict == "not_ready"
+    finding = judged.finding("APC141", "fail")
+    assert finding["endpoints"] == [REGISTRATION]
+    assert finding["evidence"]["root"] == "Example Corp Root CA"
+    assert finding["evidence"]["trusted"] == ("yes" if trusted else "no")
+
+
+def test_inspection_of_the_sign_in_hosts_alone_is_a_warning_where_the_server_trusts_it(judge: Judge) -> None:
+    def change(world: World, *, trusted: bool = True) -> None:
+        inspected(world, LOGIN, trusted=trusted)
+        world.stage(LOGIN, "request", answer(200, x_ms_request_id="7b"))
+
+    judged = judge(change)
+    assert judged.verdict == "ready", judged.result["msg"]
+    assert judged.status("APC141", LOGIN) == {"warn"}
+    assert judge(lambda world: change(world, trusted=False)).status("APC141", LOGIN) == {"fail"}
+
+
+def test_inspection_of_sign_in_and_service_is_one_cause(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in (LOGIN, REGISTRATION):
+            inspected(world, target, trusted=True)
+
+    assert judge(change).finding("APC141", "fail")["endpoints"] == [LOGIN, REGISTRATION]
+
+
+def test_public_and_untrusted_is_a_missing_root_and_the_servers(judge: Judge) -> None:
+    judged = judge(lambda world: world.shows(REGISTRATION, world.leaf, trusted=False))
+    assert judged.causes == ["APC144"]
+    finding = judged.finding("APC144", "fail")
+    assert (finding["owner"], finding["evidence"]["root"]) == ("server", "Lab Public Root CA")
+
+
+def test_an_incomplete_chain_is_unknown_and_said(judge: Judge) -> None:
+    judged = judge(lambda world: world.shows(REGISTRATION, world.leaf, chain=False))
+    # The handshake of the other endpoints carries the same leaf, but each chain is read by itself.
+    assert judged.status("APC141", REGISTRATION) == {"unknown"}
+    assert judged.status("APC146", REGISTRATION) == {"warn"}
+    assert judged.verdict == "inconclusive"
+    untrusted = judge(lambda world: world.shows(REGISTRATION, world.leaf, chain=False, trusted=False))
+    assert untrusted.status("APC146", REGISTRATION) == {"fail"}
+
+
+def test_what_a_posix_server_trusts_without_a_public_root_is_its_own_stores(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.shows(REGISTRATION, world.pki.leaf(REGISTRATION.rsplit(":", 1)[0], by=world.pki.company_root), chain=False)
+
+    assert judge(change, family="posix").status("APC141", REGISTRATION) == {"fail"}
+    assert judge(change, family="windows").status("APC141", REGISTRATION) == {"unknown"}
+
+
+def test_a_public_leaf_cannot_issue(judge: Judge) -> None:
+    """A forged chain under anybody's genuine public certificate must not read as public."""
+    def change(world: World) -> None:
+        from lab.pki import Authority
+
+        mule = world.pki.leaf("mule.example")
+        forged = world.pki.leaf(REGISTRATION.rsplit(":", 1)[0], by=Authority(mule.certificate, mule.key, world.pki.public_issuing))
+        chain = (mule.certificate, *mule.chain)
+        world.shows(REGISTRATION, type(forged)(forged.certificate, forged.key, chain), trusted=False)
+
+    judged = judge(change)
+    assert judged.status("APC141", REGISTRATION) == {"unknown"}
+    assert judged.verdict == "not_ready"
+
+
+def test_names_and_times_are_told_apart(judge: Judge) -> None:
+    judged = judge(lambda world: world.shows(REGISTRATION, world.pki.leaf("other.example"), errors=["name_mismatch"]))
+    assert judged.causes == ["APC142"]
+    assert judged.finding("APC142", "fail")["evidence"]["names"] == "other.example"
+    host = REGISTRATION.rsplit(":", 1)[0]
+    judged = judge(lambda world: world.shows(REGISTRATION, world.pki.expired(host), errors=["expired"]))
+    assert "APC143" in judged.causes
+    assert "APC142" not in judged.causes
+
+
+def test_the_time_of_a_certificate_is_judged_at_the_time_of_observation(judge: Judge) -> None:
+    assert judge(seen_at=NOW).status("APC143") == {"pass"}
+    assert judge(seen_at=NOW + timedelta(days=200)).status("APC143") == {"fail"}
+
+
+# --- the client certificate ---------------------------------------------------------------------------------------------
+
+
+def test_a_client_certificate_not_asked_for_is_a_note_on_a_genuine_chain(judge: Judge) -> None:
+    judged = judge(lambda world: world.shows(BOOTSTRAP, world.leaf))
+    assert judged.verdict == "ready"
+    assert "later" in judged.finding("APC145", "pass")["evidence"]["note"]
+
+
+def test_a_client_certificate_not_asked_for_is_evidence_of_inspection_on_a_private_chain(judge: Judge) -> None:
+    judged = judge(lambda world: inspected(world, BOOTSTRAP, trusted=True))
+    assert judged.finding("APC145", "warn")["because"] == ["APC141"]
+    assert judged.causes[0] == "APC141"
+
+
+def test_a_server_that_insists_on_a_client_certificate_is_fine(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.stage(BOOTSTRAP, "handshake", error("alert", level=2, description=40))
+        world.stage(BOOTSTRAP, "request", None)
+
+    assert judge(change).verdict == "ready"
+
+
+# --- HTTP ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 403, 404, 405])
+def test_any_answer_on_a_genuine_chain_counts_as_reached(judge: Judge, status: int) -> None:
+    def change(world: World) -> None:
+        for target in (LOGIN, REGISTRATION, BOOTSTRAP, *bus(world)):
+            world.stage(target, "request", answer(status))
+
+    assert judge(change).verdict == "ready"
+
+
+def test_a_server_error_on_a_genuine_chain_is_the_services(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage(REGISTRATION, "request", answer(503)))
+    finding = judged.finding("APC155", "warn")
+    assert (judged.verdict, finding["owner"]) == ("ready", "service")
+
+
+def test_a_block_page_is_a_403_too(judge: Judge) -> None:
+    def change(world: World) -> None:
+        inspected(world, REGISTRATION, trusted=True)
+        world.stage(REGISTRATION, "request", answer(403, server="Filter"))
+
+    judged = judge(change)
+    assert judged.status("APC151", REGISTRATION) == {"fail"}
+
+
+def test_an_answer_over_an_inspected_chain_is_not_reached(judge: Judge) -> None:
+    judged = judge(lambda world: inspected(world, REGISTRATION, trusted=True))
+    assert judged.status("APC151", REGISTRATION) == {"unknown"}
+
+
+def test_a_sign_in_page_replaced_behind_inspection_fails(judge: Judge) -> None:
+    def change(world: World) -> None:
+        inspected(world, LOGIN, trusted=True)
+        world.stage(LOGIN, "request", answer(302, location="https://filter.example/blocked"))
+
+    judged = judge(change)
+    assert judged.status("APC152", LOGIN) == {"fail"}
+    assert judged.verdict == "not_ready"
+
+
+def test_a_get_that_is_cut_after_a_genuine_handshake_is_not_reached(judge: Judge) -> None:
+    assert judge(lambda world: world.stage(LOGIN, "request", error("closed"))).causes == ["APC152"]
+    assert judge(lambda world: world.stage(REGISTRATION, "request", error("timeout"))).causes == ["APC151"]
+
+
+def test_on_port_80_a_redirect_elsewhere_is_a_portal(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.stage("files.example:80", "request", answer(302, location="http://portal.example/"))
+
+    assert judge(change, endpoints=["http://files.example/"]).causes == ["APC151"]
+
+
+def test_a_websocket_that_is_cut_fails(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in bus(world):
+            world.stage(target, "websocket", error("reset"))
+
+    judged = judge(change)
+    assert judged.causes == ["APC153"]
+    assert len(judged.finding("APC153", "fail")["endpoints"]) == 6
+
+
+# --- DNS -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_private_address_that_leads_to_a_genuine_chain_is_a_pass_with_a_note(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage(LOGIN, "resolve", ok(name=LOGIN[:-4], addresses=["10.1.2.3"])))
+    assert judged.verdict == "ready"
+    assert "private" in judged.finding("APC103", "pass")["evidence"]["note"]
+
+
+def test_a_private_address_that_leads_nowhere_is_the_cause(judge: Judge) -> None:
+    judged = judge(lambda world: world.addresses(LOGIN, ("10.1.2.3", error("timeout"))))
+    assert judged.causes == ["APC103"]
+    assert judged.finding("APC112", "fail")["because"] == ["APC103"]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::", "127.0.0.1"])  # noqa: S104
+def test_a_sinkhole_fails(judge: Judge, address: str) -> None:
+    judged = judge(lambda world: world.addresses(LOGIN, (address, error("refused"))))
+    assert judged.causes == ["APC103"]
+
+
+@pytest.mark.parametrize(("code", "id_"), [("nxdomain", "APC101"), ("no_data", "APC101"), ("server_failure", "APC102"),
+                                           ("timeout", "APC102")])
+def test_names_that_give_no_address(judge: Judge, code: str, id_: str) -> None:
+    judged = judge(lambda world: world.stage(LOGIN, "resolve", error(code)))
+    assert judged.causes == [id_]
+
+
+# --- TCP -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "id_"), [("refused", "APC111"), ("timeout", "APC112"), ("reset", "APC113"), ("unreachable", "APC114"),
+                                           ("denied", "APC115")])
+def test_each_way_not_to_connect_is_a_finding_of_its_own(judge: Judge, code: str, id_: str) -> None:
+    judged = judge(lambda world: world.stage(REGISTRATION, "connect", error(code)))
+    assert judged.causes == [id_]
+    assert judged.verdict == "not_ready"
+
+
+def test_some_addresses_dead_is_a_warning_the_first_dead_a_failure(judge: Judge) -> None:
+    alive, dead = ("203.0.113.1", ok()), ("203.0.113.2", error("timeout"))
+    later = judge(lambda world: world.addresses(LOGIN, alive, dead))
+    assert (later.verdict, later.status("APC116", LOGIN)) == ("ready", {"warn"})
+    first = judge(lambda world: world.addresses(LOGIN, dead, alive))
+    assert (first.verdict, first.causes) == ("not_ready", ["APC116"])
+
+
+def test_ipv6_without_a_way_out_beside_ipv4_is_fine(judge: Judge) -> None:
+    judged = judge(lambda world: world.addresses(LOGIN, ("2001:db8::1", error("unreachable")), ("203.0.113.1", ok())))
+    assert (judged.verdict, judged.causes) == ("ready", [])
+
+
+def test_a_crowd_of_timeouts_is_doubted_when_one_alone_goes_through(judge: Judge) -> None:
+    def change(world: World, result: dict[str, Any]) -> None:
+        world.every("connect", error("timeout"), tls=True)
+        world.rechecks.append({"path": "direct", "target": LOGIN, "stage": "connect", "result": result})
+
+    assert judge(lambda world: change(world, ok())).status("APC112", LOGIN) == {"unknown"}
+    assert judge(lambda world: change(world, error("timeout"))).status("APC112", LOGIN) == {"fail"}
+
+
+# --- proxy ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("stage", "id_"), [
+    (error("auth_required", facts={"status": 407, "challenges": ["Negotiate"]}), "APC122"),
+    (error("denied", facts={"status": 403, "headers": {"server": ["squid"]}}), "APC123"),
+    (error("bad_gateway", facts={"status": 502}), "APC124"),
+    (error("timeout"), "APC124"),
+    (error("malformed"), "APC126"),
+    (error("closed"), "APC126"),
+])
+def test_one_refusing_proxy_is_one_cause_for_every_endpoint(judge: Judge, stage: dict[str, Any], id_: str) -> None:
+    judged = judge(lambda world: world.every("proxy", stage), proxy=PROXY)
+    assert judged.causes[0] == id_, judged.result["msg"]
+    assert judged.verdict == "not_ready"
+    failing = [cause for cause in judged.result["causes"] if cause["status"] == "fail"]
+    assert {cause["id"] for cause in failing} <= {id_, "APC161"}
+
+
+def test_the_sentence_of_the_design(judge: Judge) -> None:
+    judged = judge(lambda world: world.every("proxy", error("auth_required", facts={"status": 407, "challenges": ["Basic"]})), proxy=PROXY)
+    assert judged.result["summary"].startswith("Not ready: the proxy proxy.example:8080 asks for a password (APC122); 35 endpoints wait behind it. ")
+    assert "the connector cannot log in to a proxy" in judged.result["summary"]
+
+
+def test_a_proxy_that_cannot_be_reached(judge: Judge) -> None:
+    for name, code in (("resolve", "nxdomain"), ("connect", "refused")):
+        judged = judge(lambda world, name=name, code=code: world.every(name, error(code)), proxy=PROXY)
+        assert judged.causes == ["APC121"]
+
+
+def test_a_port_that_a_proxy_denies_for_all_is_the_ports(judge: Judge) -> None:
+    denied = error("denied", facts={"status": 403})
+    judged = judge(lambda world: world.every("proxy", denied, tls=True), proxy=PROXY)
+    assert judged.finding("APC125", "fail")["evidence"]["port"] == 443
+    some = judge(lambda world: world.stage(REGISTRATION, "proxy", denied), proxy=PROXY)
+    assert some.causes == ["APC123"]
+
+
+# --- samples -------------------------------------------------------------------------------------------------------------
+
+
+def test_samples_that_do_not_exist_say_nothing_while_one_does(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in bus(world)[1:]:
+            world.stage(target, "resolve", error("nxdomain"))
+
+    assert judge(change).verdict == "ready"
+
+
+def test_no_sample_existing_is_unknown(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in bus(world):
+            world.stage(target, "resolve", error("nxdomain"))
+
+    judged = judge(change)
+    assert judged.verdict == "inconclusive"
+    assert judged.status("APC101", "cwap-eur1-weur2.servicebus.windows.net:443") == {"unknown"}
+
+
+def test_all_samples_that_exist_failing_alike_is_a_closed_wildcard(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for number, target in enumerate(bus(world)):
+            world.stage(target, "resolve" if number < 2 else "connect", error("nxdomain" if number < 2 else "timeout"))
+
+    judged = judge(change)
+    assert judged.causes == ["APC112"]
+    assert len(judged.finding("APC112", "fail")["endpoints"]) == 4
+    assert "*.servicebus.windows.net" in judged.finding("APC112", "fail")["hint"]
+
+
+def test_one_sample_going_through_makes_the_others_a_warning(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in bus(world)[1:]:
+            world.stage(target, "connect", error("timeout"))
+
+    judged = judge(change)
+    assert (judged.verdict, judged.status("APC112", bus_sample())) == ("ready", {"warn"})
+
+
+def bus_sample() -> str:
+    return "cwap-eur1-neur2.servicebus.windows.net:443"
+
+
+def test_through_a_proxy_403_is_policy_and_502_is_not(judge: Judge) -> None:
+    def change(world: World, stage: dict[str, Any]) -> None:
+        for target in bus(world):
+            world.stage(target, "proxy", stage)
+
+    policy = judge(lambda world: change(world, error("denied", facts={"status": 403})), proxy=PROXY)
+    assert (policy.verdict, policy.causes) == ("not_ready", ["APC123"])
+    gone = judge(lambda world: change(world, error("bad_gateway", facts={"status": 502})), proxy=PROXY)
+    assert (gone.verdict, gone.status("APC124")) == ("inconclusive", {"unknown", "pass"})
+
+
+def test_deeper_labels_are_samples_of_their_own(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for endpoint in world.endpoints:
+            if endpoint.sample and (".connector." in endpoint.host or ".renewtrust." in endpoint.host):
+                world.stage(endpoint.id, "handshake", error("reset"))
+                world.stage(endpoint.id, "hello", error("reset"))
+                world.stage(endpoint.id, "request", None)
+
+    judged = judge(change)
+    assert (judged.verdict, judged.causes) == ("not_ready", ["APC131"])
+
+
+# --- revocation ----------------------------------------------------------------------------------------------------------
+
+
+def test_ocsp_down_with_a_list_up_is_a_warning(judge: Judge) -> None:
+    judged = judge(lambda world: world.fetched(OCSP_URL, error("timeout"), "connect"))
+    assert judged.verdict == "ready"
+    assert judged.status("APC161") == {"warn", "pass"}
+
+
+def test_every_source_of_a_certificate_down_fails(judge: Judge) -> None:
+    judged = judge(lambda world: world.fetched("http://", error("timeout"), "connect"))
+    assert judged.verdict == "not_ready"
+    assert judged.causes == ["APC161"]
+
+
+def test_a_page_in_the_place_of_a_list_is_wrong_content(judge: Judge) -> None:
+    page = answer(200, b"<html>blocked</html>", content_type="text/html")
+    judged = judge(lambda world: world.fetched("http://", page))
+    assert judged.verdict == "not_ready"
+    assert judged.causes[0] == "APC162"
+
+
+def test_a_list_that_is_cut_on_the_way_is_no_list(judge: Judge, pki: Pki) -> None:
+    short = answer(200, pki.crl()[:300], content_type="application/pkix-crl", content_length="300")
+    judged = judge(lambda world: (world.fetched("http://crl", short), world.fetched(OCSP_URL, error("timeout"), "connect")))
+    assert judged.status("APC162") >= {"fail"}
+
+
+def test_catalogue_hosts_that_no_chain_names_are_only_a_warning(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage("ocsp.msocsp.com:80", "connect", error("timeout")))
+    assert (judged.verdict, judged.status("APC161", "ocsp.msocsp.com:80")) == ("ready", {"warn"})
+
+
+def test_with_every_chain_forged_the_catalogue_is_the_source(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for endpoint in world.endpoints:
+            if endpoint.tls:
+                inspected(world, endpoint.id, trusted=True)
+        world.second.clear()
+        world.stage("crl3.digicert.com:80", "connect", error("timeout"))
+
+    judged = judge(change)
+    assert judged.status("APC161", "crl3.digicert.com:80") == {"fail"}
+
+
+def test_an_ocsp_answer_is_real_content(judge: Judge) -> None:
+    assert judge(lambda world: world.fetched(OCSP_URL, whole(b"\x30\x03\x0a\x01\x06", "application/ocsp-response"))).status("APC162") >= {"pass"}
+
+
+# --- what was not seen ---------------------------------------------------------------------------------------------------
+
+
+def test_what_the_deadline_cut_is_unknown_never_a_pass(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage(REGISTRATION, "handshake", NOT_RUN))
+    assert judged.verdict == "inconclusive"
+    assert judged.status("APC902", REGISTRATION) == {"unknown"}
+
+
+def test_an_endpoint_that_the_observation_lacks_is_unknown(judge: Judge) -> None:
+    judged = judge(lambda world: world.first.pop(REGISTRATION) and setattr(
+        world, "endpoints", tuple(one for one in world.endpoints if one.id != REGISTRATION)))
+    assert judged.status("APC902", REGISTRATION) == {"unknown"}
+    assert judged.verdict == "inconclusive"
+
+
+def test_an_optional_endpoint_never_makes_a_server_unready(judge: Judge) -> None:
+    for name, stage in (("connect", error("timeout")), ("resolve", error("nxdomain")), ("handshake", NOT_RUN)):
+        judged = judge(lambda world, name=name, stage=stage: world.stage(OPTIONAL, name, stage))
+        assert judged.verdict == "ready", judged.result["msg"]
+        assert len(judged.causes) == 1
+
+
+def test_an_empty_observation_is_not_a_pass(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.endpoints, world.second = (), []
+
+    assert judge(change).verdict == "inconclusive"
+
+
+def test_a_redirected_endpoint_counts_only_when_asked_for(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.first[LOGIN]["redirected_to"] = "127.0.0.1:4443"
+
+    judged = judge(change)
+    assert (judged.verdict, judged.causes) == ("inconclusive", ["APC907"])
+    counted = judge(change, connect_to_counts=True)
+    assert counted.verdict == "ready"
+    assert "connect_to" in counted.result["summary"]
+
+
+def test_a_failure_behind_connect_to_still_fails(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.first[LOGIN]["redirected_to"] = "127.0.0.1:4443"
+        world.stage(LOGIN, "connect", error("refused"))
+
+    assert judge(change).verdict == "not_ready"
+
+
+def test_the_order_of_findings_does_not_depend_on_the_order_of_looking(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in (REGISTRATION, LOGIN, BOOTSTRAP):
+            world.stage(target, "connect", error("timeout"))
+
+    assert judge(change).result["findings"] == judge(change).result["findings"]

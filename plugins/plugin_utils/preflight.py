@@ -15,10 +15,10 @@ from typing import Any
 from .catalogue.endpoints import unprobed
 from .catalogue.version import VERSION
 from .judge.fold import fold
-from .judge.observed import could_not_observe, library_missing, not_understood
+from .judge.observed import could_not_observe, library_missing, not_understood, unsupported
 from .judge.route import Row
 from .judge.run import judge
-from .judge.verdict import NOT_COVERED, NOT_THE_SERVICE, Seen, causes, counts, has_failed, message, summary, verdict_of
+from .judge.verdict import NOT_COVERED, NOT_THE_SERVICE, Seen, causes, counts, has_failed, headline, message, summary, verdict_of
 from .judge.waivers import apply_waivers
 from .model import Endpoint, Finding, Status
 from .observe.observation import Observation, ObservationError, parse_observation
@@ -81,18 +81,18 @@ def _judged(plan_: Plan, observation: Observation) -> tuple[Finding, ...] | Row:
 
 
 def conclude(
-    plan_: Plan, answer: Any, failure: str | None = None, *, host: str, reached: bool = True,
+    plan_: Plan, answer: Any, failure: str | None = None, *, host: str, reached: bool = True, supported: bool = True,
 ) -> dict[str, Any]:
     """The result of a judging module.
 
     `answer` is what the target gave (believed in nothing), or None with the `failure` in words: the module's error, or, with
-    `reached` false, the connection's.
+    `reached` false, the connection's. `supported` is false where the target itself said that it is too old.
     """
     options = plan_.options
     observation: Observation | None = None
     judged: tuple[Finding, ...] | Row
     if failure is not None:
-        judged = could_not_observe(failure)
+        judged = could_not_observe(failure) if supported else unsupported(failure)
     else:
         try:
             observation = parse_observation(answer)
@@ -107,23 +107,27 @@ def conclude(
 def _result(plan_: Plan, observation: Observation | None, answer: Any, findings: tuple[Finding, ...], reached: bool) -> dict[str, Any]:
     options = plan_.options
     verdict = verdict_of(findings)
-    found = causes(findings)
+    found, counted = causes(findings), counts(findings)
     account = observation.seen_as if observation else "nobody"
     redirected = observation is not None and any(attempt.redirected_to for attempt in observation.attempts)
-    line = summary(verdict, found, Seen(
+    remarks = _remarks(options, redirected)
+    seen = Seen(
         endpoints=len({one.id for one in plan_.endpoints}.difference(*(cause["endpoints"] for cause in found))), paths=observation.paths() if observation else (), seen_from=options.seen_from.value,
-        seen_as=account, remarks=_remarks(options, redirected),
-    ))
+        seen_as=account, remarks=remarks,
+    )
+    line = summary(verdict, found, seen)
     shown = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.WAIVED)
     result: dict[str, Any] = {
         "changed": False,
-        "failed": has_failed(verdict, findings, options.fail_on, options.unknown),
+        "failed": has_failed(verdict, counted[Status.WARN.value] > 0, options.fail_on, options.unknown),
         "msg": message(line, found),
         "schema": SCHEMA,
         "verdict": verdict.value,
+        "headline": headline(verdict, found, seen),
         "summary": line,
         "causes": list(found),
-        "counts": counts(findings),
+        "remarks": list(remarks),
+        "counts": counted,
         "findings": [one.as_dict() for one in findings if options.return_passes or one.status in shown],
         "not_covered": [*NOT_COVERED, NOT_THE_SERVICE.format(account=account), *_not_asked(options)],
         "seen_as": account,

@@ -89,5 +89,4 @@ def test_the_verdict_depends_only_on_findings_after_waivers(statuses: list[Statu
     (Verdict.INCONCLUSIVE, False, "error", "report", False),
 ])
 def test_what_fails_a_module(verdict: Verdict, warns: bool, fail_on: str, unknown: str, failed: bool) -> None:
-    findings = [finding(status=Status.WARN)] if warns else []
-    assert has_failed(verdict, findings, fail_on, unknown) is failed
+    assert has_failed(verdict, warns, fail_on, unknown) is failed

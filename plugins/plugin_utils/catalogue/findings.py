@@ -310,7 +310,7 @@ _HTTP = (
 _REVOCATION = (
     _spec(
         161, "revocation-unreachable", Owner.NETWORK, evidence=("urls", "error"),
-        title="Revocation lists cannot be fetched: {urls} ({error})",
+        title="Revocation lists cannot be fetched from {hosts} ({error})",
         cause="The connector checks that the service's certificates are not revoked. If the lists are out of reach, it rejects genuine "
         "certificates (InvalidChain in its log).",
         hint="Allow this server plain HTTP (port 80) to {hosts}. Behind a proxy, set it for Windows too, as administrator: "
@@ -319,7 +319,7 @@ _REVOCATION = (
     ),
     _spec(
         162, "revocation-wrong-content", Owner.NETWORK, evidence=("urls", "got"),
-        title="{urls} give {got} in place of revocation data",
+        title="{hosts} give {got} in place of revocation data",
         cause="A web filter, portal or proxy answers with a page of its own on port 80.",
         hint="On the web filter or proxy, let plain HTTP (port 80) to {hosts} through for this server unchanged: no login, no block page, "
         "no portal, no file filter.",

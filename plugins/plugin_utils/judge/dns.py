@@ -21,6 +21,10 @@ def judge_dns(route: Route) -> Iterator[Row]:
     stage = route.stage(StageName.RESOLVE)
     if not route.direct or route.deferred or stage is None or not_run(stage):
         return
+    if stage.facts.get("literal"):
+        yield from (Row(id_, Status.NOT_APPLICABLE, route.endpoint, route.path, note="an address was given, so no name was looked up")
+                    for id_ in IDS)
+        return
     name = str(stage.facts.get("name") or route.endpoint.host)
     if stage.code in ("nxdomain", "no_data"):
         yield failed("APC101", route, {"name": name, "error": stage.code})
@@ -30,8 +34,6 @@ def judge_dns(route: Route) -> Iterator[Row]:
         yield failed("APC102", route, {"name": name, "error": words(stage)}, group=(stage.code,))
         return
     yield passed("APC102", route)
-    if stage.facts.get("literal"):
-        return
     yield from _addresses(route, name, tuple(stage.facts.get("addresses", ())))
 
 

@@ -58,8 +58,8 @@ def _placeholders(rows: Sequence[Row], evidence: Mapping[str, Any]) -> dict[str,
 
 
 def _title(spec: FindingSpec, status: Status, values: Mapping[str, Any]) -> str:
-    if status is Status.PASS:
-        return f"Not seen: {spec.name}"
+    if status in (Status.PASS, Status.NOT_APPLICABLE):
+        return f"{'Not seen' if status is Status.PASS else 'Not of this run'}: {spec.name}"
     title = spec.title.format_map(values)
     return f"Not certain: {title}" if status is Status.UNKNOWN and spec.owner is not Owner.TOOL else title
 
@@ -77,7 +77,7 @@ def _finding(rows: Sequence[Row], seen_from: SeenFrom) -> Finding:
         owner=first.owner or spec.owner,
         title=_title(spec, first.status, values),
         evidence=evidence,
-        hint="" if first.status is Status.PASS else spec.hint.format_map(values),
+        hint="" if first.status in (Status.PASS, Status.NOT_APPLICABLE) else spec.hint.format_map(values),
         docs=spec.docs,
         endpoints=tuple(dict.fromkeys(row.endpoint.id for row in rows if row.endpoint)),
         path=first.path,
@@ -106,10 +106,13 @@ def without_findings(ids: Iterable[str], findings: Iterable[Finding], reasons: M
             id=id_, name=spec.name, status=status, severity=spec.severity, owner=spec.owner,
             title=f"{'Not of this run' if reason else 'Not seen yet'}: {spec.name}",
             evidence={"reason": reason or hidden},
-            hint=f"Mend {', '.join(causes)} first, then run again." if causes and not reason else "",
+            hint="" if reason else f"Mend {', '.join(causes)} first, then run again." if causes else _GAP,
             docs=spec.docs, because=() if reason else causes, seen_from=seen_from,
         ))
     return made
+
+
+_GAP = "Nothing of this run tells. Run again with return_observation: true, and report it as a fault of the collection."
 
 
 _ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.WAIVED, Status.PASS, Status.NOT_APPLICABLE)

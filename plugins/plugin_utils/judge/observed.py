@@ -15,7 +15,7 @@ from ..observe.observation import Observation, StageName
 from .route import Route, Row, failed, not_run
 
 COULD_NOT_OBSERVE, NOT_RUN = "APC901", "APC902"
-LIBRARY_MISSING, NOT_UNDERSTOOD, REDIRECTED = "APC905", "APC906", "APC907"
+UNSUPPORTED, LIBRARY_MISSING, NOT_UNDERSTOOD, REDIRECTED = "APC904", "APC905", "APC906", "APC907"
 
 
 def judge_deadline(route: Route) -> Iterator[Row]:
@@ -45,6 +45,10 @@ def judge_empty(observation: Observation) -> Iterator[Row]:
 
 def could_not_observe(why: str) -> Row:
     return Row(COULD_NOT_OBSERVE, Status.UNKNOWN, None, None, {"error": why})
+
+
+def unsupported(why: str) -> Row:
+    return Row(UNSUPPORTED, Status.UNKNOWN, None, None, {"error": why})
 
 
 def not_understood(why: str) -> Row:

@@ -11,7 +11,7 @@ no genuine chain was seen. On port 80 only content counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from urllib.parse import urlsplit
 
@@ -19,6 +19,7 @@ from ..model import Endpoint, Phase, Status
 from ..observe.observation import Attempt, Observation, Stage, StageName
 from . import proxy
 from .http import BLOCK_STATUSES
+from .observed import NOT_RUN
 from .route import DIRECT, Route, Row, not_run, words
 
 UNREACHABLE, WRONG = "APC161", "APC162"
@@ -153,28 +154,25 @@ def _endpoint(url: str) -> Endpoint:
     return Endpoint(host, parts.port or 80, False, Phase.REVOCATION, True, host, "named by a certificate", url, "")
 
 
-def _rows(path: str, fetch: Fetch, endpoint: Endpoint, status: Status | None = None) -> tuple[Row, ...]:
+def _rows(path: str, fetch: Fetch, endpoint: Endpoint) -> tuple[Row, ...]:
     if fetch.outcome is Outcome.GOOD:
         return tuple(Row(id_, Status.PASS, endpoint, path) for id_ in IDS)
-    return (_bad(path, fetch, endpoint, status),)
-
-
-def _bad(path: str, fetch: Fetch, endpoint: Endpoint, status: Status | None) -> Row:
+    if fetch.outcome is Outcome.NOT_RUN:
+        return (Row(NOT_RUN, Status.UNKNOWN, endpoint, path, {"stages": "revocation"}),)
     wrong = fetch.outcome is Outcome.WRONG
     evidence = {"urls": fetch.url[:200], "got" if wrong else "error": fetch.detail}
-    default = Status.UNKNOWN if fetch.outcome is Outcome.NOT_RUN or fetch.because else Status.FAIL
+    status = Status.UNKNOWN if fetch.because else Status.FAIL
     code = fetch.detail.split(":", maxsplit=1)[0]
-    return Row(WRONG if wrong else UNREACHABLE, status or default, endpoint, path, evidence, fetch.because, group=(code,))
+    return (Row(WRONG if wrong else UNREACHABLE, status, endpoint, path, evidence, fetch.because, group=(code,)),)
 
 
 def _needed(path: str, sources: tuple[str, ...], fetches: dict[str, Fetch]) -> Iterator[Row]:
-    """One certificate: one good source is enough; what else fails then is a warning."""
+    """One certificate: one good source is enough, the others are not needed then."""
     found = [_of(url, fetches) for url in sources]
     enough = any(fetch.outcome is Outcome.GOOD for fetch in found)
     for url, fetch in zip(sources, found, strict=True):
-        if enough and fetch.outcome is Outcome.NOT_RUN:
-            continue
-        yield from _rows(path, fetch, _endpoint(url), Status.WARN if enough and fetch.outcome is not Outcome.GOOD else None)
+        if not (enough and fetch.outcome is Outcome.NOT_RUN):
+            yield from _rows(path, fetch, replace(_endpoint(url), needed=not enough))
 
 
 def judge_revocation(path: str, routes: Iterable[Route], observation: Observation) -> Iterator[Row]:
@@ -192,6 +190,5 @@ def judge_revocation(path: str, routes: Iterable[Route], observation: Observatio
     asked = {row.endpoint.id for row in named if row.endpoint}
     for route in routes:
         if route.path == path and route.deferred and route.endpoint.id not in asked:
-            fetch = fetches[_catalogue_url(route.endpoint)]
-            unneeded = bool(certificates) and fetch.outcome is not Outcome.GOOD and not fetch.because
-            yield from _rows(path, fetch, route.endpoint, Status.WARN if unneeded else None)
+            endpoint = replace(route.endpoint, needed=route.endpoint.needed and not certificates)
+            yield from _rows(path, fetches[_catalogue_url(route.endpoint)], endpoint)

@@ -144,7 +144,8 @@ def words(stage: Stage | None) -> str:
     """A stage's error for evidence: its code, and the platform's words where there are some."""
     if stage is None or stage.error is None:
         return "no answer"
-    return f"{stage.error.code}: {stage.error.message}" if stage.error.message else stage.error.code
+    said = stage.error.message
+    return f"{stage.error.code}: {said}" if said and said != stage.error.code else stage.error.code
 
 
 _PRIVATE = tuple(ipaddress.ip_network(text) for text in (

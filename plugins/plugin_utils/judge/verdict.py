@@ -33,12 +33,13 @@ def verdict_of(findings: Iterable[Finding]) -> Verdict:
     return Verdict.INCONCLUSIVE if Status.UNKNOWN in statuses else Verdict.READY
 
 
-def has_failed(verdict: Verdict, findings: Iterable[Finding], fail_on: str, unknown: str) -> bool:
+def has_failed(verdict: Verdict, warned: bool, fail_on: str, unknown: str) -> bool:
+    """`warned`: whether any finding is a warning."""
     if verdict is Verdict.NOT_READY and fail_on != "never":
         return True
     if verdict is Verdict.INCONCLUSIVE and unknown == "fail":
         return True
-    return fail_on == "warning" and any(finding.status is Status.WARN for finding in findings)
+    return fail_on == "warning" and warned
 
 
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
@@ -88,26 +89,32 @@ def _wait(count: int) -> str:
 
 
 def _more(count: int) -> str:
-    return {0: "", 1: " 1 more cause follows."}.get(count, f" {count} more causes follow.")
+    return {0: "", 1: "1 more cause follows."}.get(count, f"{count} more causes follow.")
 
 
 def _way(paths: Sequence[str]) -> str:
     return " and ".join("directly" if path == "direct" else f"through {path}" for path in paths) or "nowhere"
 
 
-def summary(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:
-    """One line: the verdict, and for what is not ready its first cause and what to do."""
-    remarks = "".join(f" {remark}" for remark in seen.remarks)
+def headline(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:
+    """The verdict and its first cause, without what to do."""
     if verdict is Verdict.READY:
         warnings = sum(cause["status"] == Status.WARN.value for cause in found)
         also = "" if not warnings else " 1 warning." if warnings == 1 else f" {warnings} warnings."
         return (f"Ready: {seen.endpoints} endpoints reached {_way(seen.paths)}, seen from the {seen.seen_from.replace('_', ' ')} "
-                f"as {seen.seen_as}.{also}{remarks}")
+                f"as {seen.seen_as}.{also}")
     word = "Not ready" if verdict is Verdict.NOT_READY else "Inconclusive"
     first = found[0]
-    serious = sum(cause["status"] != Status.WARN.value for cause in found)
-    hint = f" {first['hint']}" if first["hint"] else ""
-    return f"{word}: {_lower_first(first['title'])} ({first['id']}){_wait(first['waits'])}.{hint}{_more(serious - 1)}{remarks}"
+    return f"{word}: {_lower_first(first['title'])} ({first['id']}){_wait(first['waits'])}."
+
+
+def summary(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:
+    """One line: the headline, what to do about its cause, how many more there are, and the remarks on the run."""
+    said = [headline(verdict, found, seen)]
+    if verdict is not Verdict.READY:
+        serious = sum(cause["status"] != Status.WARN.value for cause in found)
+        said += [found[0]["hint"], _more(serious - 1)]
+    return " ".join(part for part in (*said, *seen.remarks) if part)
 
 
 def message(line: str, found: Sequence[dict[str, Any]]) -> str:

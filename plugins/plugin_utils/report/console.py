@@ -31,8 +31,8 @@ def lines(fleet: Mapping[str, Any], path: str) -> list[str]:
         text += ["", f"And {left} more, all in fleet.json."]
     text += ["", *_count(fleet["counts"])]
     text += _ready([host for host in fleet["hosts"] if host["verdict"] == Verdict.READY.value])
-    for remark in fleet["remarks"]:
-        text += _wrapped(remark)
+    if fleet["remarks"]:
+        text += ["", *(line for remark in fleet["remarks"] for line in _wrapped(remark))]
     if fleet["not_covered"]:
         text += ["", *_wrapped("Not covered: " + "; ".join(str(item) for item in fleet["not_covered"]) + ".")]
     return [*text, "", f"Report: {inert(path, limit=4096)}"]

@@ -51,7 +51,9 @@ def encode(name: str) -> str:
 def run_folder(report_dir: str, run_id: str) -> Path:
     """A relative report_dir starts where ansible-playbook was run."""
     if not _RUN_ID.match(run_id):
-        raise FilesError(f"run_id {run_id!r} cannot name a folder: use letters, digits, '.', '_' and '-', at most 128, and begin with a letter or digit")
+        raise FilesError(
+            f"run_id: {run_id!r} cannot name a folder. Use letters, digits, '.', '_' and '-', at most 128, the first a letter or digit."
+        )
     return Path(os.path.abspath(os.path.expanduser(report_dir))) / run_id
 
 

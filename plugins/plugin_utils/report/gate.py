@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..judge.verdict import has_failed
-from ..model import Finding, Owner, Severity, Status, Verdict
+from ..model import Status, Verdict
 from .fleet_json import NO_RESULT_HINT, NO_RESULT_TITLE
 
 UNREACHABLE_ID = "APC901"
@@ -31,14 +31,8 @@ def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str) -> Deci
     verdict = report["verdict"]
     if not report["reached"] and verdict == Verdict.INCONCLUSIVE.value:
         return Decision(False, True, verdict, _words_of_connection(report))
-    failed = has_failed(Verdict(verdict), (_finding(finding) for finding in report["findings"]), fail_on, unknown)
-    return Decision(failed, False, verdict, report["summary"])
-
-
-def _finding(written: Mapping[str, Any]) -> Finding:
-    """As much of a finding as the rule of failing reads."""
-    severity, owner = Severity(written["severity"]), Owner(written["owner"])
-    return Finding(written["id"], written["name"], Status(written["status"]), severity, owner, written["title"])
+    failed = has_failed(Verdict(verdict), report["counts"][Status.WARN.value] > 0, fail_on, unknown)
+    return Decision(failed, False, verdict, report["headline"])
 
 
 def _words_of_connection(report: Mapping[str, Any]) -> str:

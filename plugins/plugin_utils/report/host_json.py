@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-REQUIRED = ("schema", "verdict", "summary", "counts", "findings", "causes", "reached")
+REQUIRED = ("schema", "verdict", "headline", "summary", "counts", "findings", "causes", "reached")
 _ANSIBLE_ONLY = frozenset((
     "changed", "failed", "msg", "observation", "warnings", "deprecations", "exception", "invocation",
     "failed_when_result", "failed_when_suppressed_exception",

@@ -1,0 +1,32 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Stops the servers that must not go on, by what this run's reports say of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+
+from ..module_utils._argspecs import GATE_OPTIONS
+from ..plugin_utils.action_base import MESSAGE_LIMIT, ControllerAction, fail, run_of
+from ..plugin_utils.report import files, gate
+from ..plugin_utils.report.text import inert
+
+
+class ActionModule(ControllerAction):
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _checked, args = self.validate_argument_spec(GATE_OPTIONS)
+        try:
+            run_id, folder = run_of(args)
+            report = files.read(files.host_file(folder, (task_vars or {})["inventory_hostname"]))
+        except files.FilesError as error:
+            raise fail(error) from error
+        decision = gate.decide(report, args["fail_on"], args["unknown"])
+        message = inert(decision.message, limit=MESSAGE_LIMIT)
+        if decision.unreachable:
+            # Ansible counts a host as unreachable only where the connection itself says so.
+            raise AnsibleConnectionFailure(message)
+        return {"changed": False, "failed": decision.failed, "msg": message, "verdict": decision.verdict, "run_id": run_id}

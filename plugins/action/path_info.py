@@ -1,0 +1,12 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The raw observation of a POSIX target."""
+
+from __future__ import annotations
+
+from ..plugin_utils.action_base import POSIX_MODULE, ObservingAction
+
+
+class ActionModule(ObservingAction):
+    module = POSIX_MODULE

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes a run's reports on the controller, and says at the end what came out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.utils.display import Display
+
+from ..module_utils._argspecs import REPORT_OPTIONS, REPORT_REQUIRED_IF
+from ..plugin_utils.action_base import ControllerAction, fail, now, run_of
+from ..plugin_utils.report import console, files, fleet_json, host_json
+
+WITHOUT_RUN_ONCE = ("free", "host_pinned", "mitogen_free", "mitogen_host_pinned")
+
+
+class ActionModule(ControllerAction):
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        super().run(tmp, task_vars)
+        _checked, args = self.validate_argument_spec(REPORT_OPTIONS, required_if=REPORT_REQUIRED_IF)
+        parts: dict[str, Callable[[Mapping[str, Any], str, Path, Mapping[str, Any]], dict[str, Any]]]
+        parts = {"begin": self._begin, "host": self._host, "fleet": self._fleet}
+        try:
+            run_id, folder = run_of(args)
+            return {"changed": False, "run_id": run_id, **parts[args["part"]](args, run_id, folder, task_vars or {})}
+        except (files.FilesError, host_json.NotAResultError) as error:
+            raise fail(error) from error
+
+    def _begin(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Also takes away what an earlier run with the same id said of this host."""
+        files.remove(files.host_file(folder, variables["inventory_hostname"]))
+        path = files.fleet_file(folder)
+        begun = files.read(path)
+        if begun is None or begun.get("state") != "in_progress":
+            files.write(path, host_json.dump(fleet_json.begin(run_id, _stamp())))
+        return {"path": str(path)}
+
+    def _host(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
+        host = variables["inventory_hostname"]
+        path = files.host_file(folder, host)
+        files.write(path, host_json.dump(host_json.build(host, run_id, args["result"])))
+        if args["save_observation"] and args["result"].get("observation"):
+            files.write(files.observation_file(folder, host), host_json.dump(args["result"]["observation"]))
+        return {"path": str(path)}
+
+    def _fleet(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
+        strategy = self._templar.template(self._task.get_play().strategy)
+        if strategy.rpartition(".")[2] in WITHOUT_RUN_ONCE:
+            raise files.FilesError(
+                f"The fleet's report is made once for all servers, and the strategy {strategy} ignores run_once: "
+                "report and gate in a play of their own with strategy linear, as the playbook appproxy.connector.preflight does."
+            )
+        path = files.fleet_file(folder)
+        hosts = list(variables["ansible_play_hosts_all"])
+        begun = files.read(path) or fleet_json.begin(run_id, _stamp())
+        # With serial the report is made once a batch; the batch with the play's last host completes it.
+        last = not hosts or hosts[-1] in variables["ansible_play_batch"]
+        fleet = fleet_json.build(begun, (_row(folder, host) for host in hosts), _stamp(), complete=last)
+        files.write(path, host_json.dump(fleet))
+        Display().display("\n".join(["", *console.lines(fleet, str(path))]))
+        key = args["stats_key"] + _job_suffix(variables)
+        data = {key: fleet_json.stats(fleet, str(path))}
+        told = {name: fleet[name] for name in ("state", "verdict", "counts")}
+        return {"msg": fleet["summary"], **told, "path": str(path), "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
+
+
+def _row(folder: Path, host: str) -> fleet_json.Row:
+    path = files.host_file(folder, host)
+    report = files.read(path)
+    return fleet_json.Row(host, None if report is None else os.path.relpath(path, folder), report)
+
+
+def _job_suffix(variables: Mapping[str, Any]) -> str:
+    """Slices of one AWX job, and jobs of one workflow, would overwrite each other's key."""
+    job = variables.get("awx_job_id") or variables.get("tower_job_id") or os.environ.get("JOB_ID")
+    return f"_{job}" if job else ""
+
+
+def _stamp() -> str:
+    return f"{now():%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,254 @@
+#!/usr/bin/python
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documentation of the action plugin of the same name."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: connectivity
+version_added: 1.0.0
+short_description: Can the network carry a Microsoft Entra private network connector
+description:
+  - Looks, from the server, at every endpoint that a connector talks to, with DNS, TCP, proxy, TLS, certificates and HTTP.
+  - Says what would stop a connector, who can mend it and how.
+  - For use before the connector is installed.
+  - One task on the target, whatever the number of endpoints. Judging is done on the controller.
+seealso:
+  - module: appproxy.connector.preflight
+  - module: appproxy.connector.report
+  - module: appproxy.connector.gate
+author:
+  - appproxy.connector contributors (!UNKNOWN)
+extends_documentation_fragment:
+  - appproxy.connector._options
+  - appproxy.connector._options.policy
+  - appproxy.connector._attributes
+  - appproxy.connector._attributes.platform
+"""
+
+EXAMPLES = r"""
+- name: Can a connector reach its cloud from here, through the proxy
+  appproxy.connector.connectivity:
+    tenant_id: 00000000-1111-2222-3333-444444444444
+    proxy: http://proxy.example:8080
+
+- name: Judge a saved observation again, as of a certain day, with one accepted finding
+  appproxy.connector.connectivity:
+    tenant_id: 00000000-1111-2222-3333-444444444444
+    observations: preflight-reports/20261126T011500Z-1a2b3c4d/observations
+    as_of: "2026-11-26"
+    waivers:
+      - id: APC116
+        until: "2026-12-31"
+        reason: Ticket 4711, the network team adds the second address in December
+
+- name: Only report, never stop a play
+  appproxy.connector.connectivity:
+    tenant_id: none
+    fail_on: never
+    unknown: report
+  register: result
+"""
+
+RETURN = r"""
+schema:
+  description: Version of this result's shape.
+  returned: always
+  type: int
+  sample: 1
+verdict:
+  description: V(ready), V(not_ready) or V(inconclusive).
+  returned: always
+  type: str
+  sample: not_ready
+summary:
+  description: The verdict in one line that a person can act on.
+  returned: always
+  type: str
+  sample: "Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it."
+msg:
+  description: RV(summary), then the causes with what to do.
+  returned: always
+  type: str
+  sample: "Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it."
+counts:
+  description: How many findings have which status.
+  returned: always
+  type: dict
+  sample: {fail: 1, warn: 0, unknown: 14, pass: 3, not_applicable: 0, waived: 0}
+findings:
+  description: What was found; those with status V(pass) only with O(return_passes).
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Stable id. The page C(docs/findings/<id>.md) explains it.
+      type: str
+      sample: APC122
+    name:
+      description: Stable name.
+      type: str
+      sample: proxy-authentication-required
+    status:
+      description: V(pass), V(fail), V(warn), V(unknown), V(not_applicable) or V(waived).
+      type: str
+      sample: fail
+    severity:
+      description: V(error), V(warning) or V(info).
+      type: str
+      sample: error
+    owner:
+      description: Who can mend it. V(network), V(dns), V(proxy), V(server), V(identity), V(service) or V(tool).
+      type: str
+      sample: proxy
+    title:
+      description: What is wrong, in one line.
+      type: str
+      sample: The proxy proxy.example:8080 asks for a password
+    evidence:
+      description: What was seen that says so. Keys depend on the finding.
+      type: dict
+      sample: {status: 407, challenges: "Negotiate, NTLM"}
+    hint:
+      description: What to do.
+      type: str
+      sample: "Let this server through proxy.example:8080 without authentication: the connector cannot log in to a proxy."
+    docs:
+      description: Where it is documented.
+      type: str
+      sample: https://learn.microsoft.com/entra/identity/app-proxy/application-proxy-configure-connectors-with-proxy-servers
+    endpoints:
+      description: The endpoints that it is about, each C(host:port).
+      type: list
+      elements: str
+      sample: ["login.microsoftonline.com:443"]
+    path:
+      description: The way out of the server that it was seen on.
+      type: str
+      sample: http://proxy.example:8080
+    because:
+      description: Ids of the findings that explain this one.
+      type: list
+      elements: str
+      sample: []
+    waiver:
+      description: The waiver that covers it or, where its last day has passed, no longer does.
+      type: dict
+      sample: {id: APC122, until: "2026-12-31", reason: Ticket 4711}
+    seen_from:
+      description: V(server), V(jump_host) or V(controller).
+      type: str
+      sample: server
+causes:
+  description: The findings that explain the others, the most important first.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Id of the finding.
+      type: str
+      sample: APC122
+    title:
+      description: What is wrong.
+      type: str
+      sample: The proxy proxy.example:8080 asks for a password
+    hint:
+      description: What to do.
+      type: str
+      sample: "Let this server through proxy.example:8080 without authentication: the connector cannot log in to a proxy."
+    owner:
+      description: Who can mend it.
+      type: str
+      sample: proxy
+    status:
+      description: As of the finding.
+      type: str
+      sample: fail
+    severity:
+      description: As of the finding.
+      type: str
+      sample: error
+    endpoints:
+      description: The endpoints that it is about.
+      type: list
+      elements: str
+      sample: ["login.microsoftonline.com:443"]
+    waits:
+      description: How many endpoints wait behind it.
+      type: int
+      sample: 14
+not_covered:
+  description: What cannot be seen before an installation, or was not asked for.
+  returned: always
+  type: list
+  elements: str
+  sample: [the connector's own client certificate]
+seen_as:
+  description: The account that looked.
+  returned: always
+  type: str
+  sample: CONTOSO\\svc-ansible
+seen_at:
+  description: When the target began to look, by its own clock, UTC.
+  returned: always
+  type: str
+  sample: "2026-11-26T01:15:00Z"
+elapsed_ms:
+  description: How long looking took on the target, in milliseconds.
+  returned: always
+  type: int
+  sample: 2310
+reached:
+  description: Whether the target could be reached.
+  returned: always
+  type: bool
+  sample: true
+judged:
+  description: With what was judged. The same observation and the same of these give the same findings.
+  returned: always
+  type: dict
+  contains:
+    as_of:
+      description: The time that was judged at.
+      type: str
+      sample: "2026-11-26T01:15:02Z"
+    catalogue:
+      description: Version of the catalogue.
+      type: str
+      sample: "1.0.0"
+    roots:
+      description: SHA-256 of the set of root certificates.
+      type: str
+      sample: 8f1f0d4c0a2b6b6b5b7f5a6f0c1d2e3f8f1f0d4c0a2b6b6b5b7f5a6f0c1d2e3f
+    connect_to:
+      description: Whether O(connect_to) led an endpoint elsewhere.
+      type: bool
+      sample: false
+    public_roots:
+      description: The file of O(public_roots), where it was given.
+      type: str
+      sample: /etc/preflight/roots.pem
+observation:
+  description: What the target saw, as M(appproxy.connector.connector_info) and M(appproxy.connector.path_info) return it.
+  returned: with O(return_observation=true), where something was seen
+  type: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule  # noqa: E402  pylint: disable=wrong-import-position
+from ansible_collections.appproxy.connector.plugins.module_utils._argspecs import (  # noqa: E402
+    JUDGING_OPTIONS,
+)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=JUDGING_OPTIONS, supports_check_mode=True)
+    module.fail_json(msg="appproxy.connector.connectivity runs as an action plugin: call it from a task by its full name")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every scenario of the lab, through real ansible-playbook and both engines: what must come of it, and the same codes from both.
+
+One run of the playbook for each engine takes all servers; those that need a resolver of their own run in a namespace.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import dns
+from lab.fleet import INSIDE, lacking, run_in_namespace
+from lab.play import LOCAL, WINRM, Outcome, differences, play, read, without
+from lab.scenarios import NAMESPACE, SCENARIOS, Scenario
+
+pytestmark = pytest.mark.xdist_group("scenarios")
+FORKS = {LOCAL: 16, WINRM: 6}
+PLAIN = tuple(one for one in SCENARIOS if NAMESPACE not in one.needs)
+NAMED = tuple(one for one in SCENARIOS if NAMESPACE in one.needs)
+_PLAYED: dict[tuple[str, bool], Outcome] = {}
+
+
+def _possible(scenarios: tuple[Scenario, ...], engine: str) -> tuple[Scenario, ...]:
+    return tuple(one for one in scenarios if lacking_here(one) is None)
+
+
+def lacking_here(one: Scenario) -> str | None:
+    """What the machine lacks, with the namespace counted as there where one can be made."""
+    if NAMESPACE in one.needs:
+        return dns.missing()
+    return lacking(one)
+
+
+def _play(folder: Path, state: Path, engine: str, named: bool) -> Outcome:
+    """Once for each engine, and once more in a namespace."""
+    if (engine, named) not in _PLAYED:
+        scenarios = _possible(NAMED if named else PLAIN, engine)
+        if not named:
+            _PLAYED[engine, named] = play(folder, scenarios, engine, forks=FORKS[engine], pki_folder=state / "pki")
+        else:
+            command = [sys.executable, "-m", "lab.play", str(folder), engine, *(one.name for one in scenarios)]
+            collections = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0]
+            tests = str(Path(__file__).resolve().parent.parent)
+            ended = run_in_namespace(command, capture_output=True, text=True, cwd=tests,
+                                     env={**os.environ, "PYTHONPATH": os.pathsep.join([tests, collections])})
+            _PLAYED[engine, named] = read(folder, ended.returncode, ended.stdout + ended.stderr)
+    return _PLAYED[engine, named]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fleet")
+
+
+def _report(one: Scenario, engine: str, folder: Path, state: Path) -> Mapping[str, Any]:
+    missing = without(engine) or lacking_here(one)
+    if missing:
+        pytest.skip(missing)
+    named = NAMESPACE in one.needs
+    outcome = _play(folder / f"{engine}-{'named' if named else 'plain'}", state, engine, named)
+    assert one.name in outcome.hosts, outcome.text[-4000:]
+    return outcome.hosts[one.name]
+
+
+@pytest.mark.parametrize("engine", [LOCAL, WINRM])
+@pytest.mark.parametrize("one", SCENARIOS, ids=lambda one: one.name)
+def test_the_scenario_comes_out_as_designed(one: Scenario, engine: str, folder: Path, state: Path) -> None:
+    report = _report(one, engine, folder, state)
+    assert differences(one, report) == [], report["msg"]
+
+
+@pytest.mark.parametrize("one", SCENARIOS, ids=lambda one: one.name)
+def test_both_engines_give_the_same_codes(one: Scenario, folder: Path, state: Path) -> None:
+    reports = [_report(one, engine, folder, state) for engine in (LOCAL, WINRM)]
+    codes = [{(finding["id"], finding["status"]) for finding in report["findings"]} for report in reports]
+    assert codes[0] == codes[1], "\n".join(report["msg"] for report in reports)
+
+
+def test_one_remote_command_for_each_server(folder: Path, state: Path) -> None:
+    missing = without(WINRM)
+    if missing:
+        pytest.skip(missing)
+    outcome = _play(folder / f"{WINRM}-plain", state, WINRM, False)
+    assert set(outcome.commands.values()) == {1}, outcome.commands
+
+
+def test_every_finding_has_a_scenario_that_gives_it_and_one_that_must_not() -> None:
+    from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.findings import FINDINGS
+
+    given = {id_ for one in SCENARIOS for ids in one.expects for id_ in ids.split("|")}
+    kept_away = {id_ for one in SCENARIOS for id_ in one.absent}
+    assert sorted(set(FINDINGS) - given - set(SHOWN_ELSEWHERE)) == []
+    assert sorted(set(FINDINGS) - kept_away) == []
+
+
+SHOWN_ELSEWHERE = {
+    "APC904": "tests/integration/test_targets.py: no network makes a target too old",
+    "APC905": "tests/integration/test_targets.py: no network takes a library away",
+    "APC907": "tests/unit/test_judge.py: the lab's own servers count what connect_to leads to it",
+}
+"""Findings that no network makes: where they are shown."""
+
+
+def test_the_namespace_is_not_left_on() -> None:
+    assert INSIDE not in os.environ

@@ -80,7 +80,8 @@ public static class Probe {
     }
 
     private static Task FirstAddressesAsync(Board board, PathRun run, IEnumerable<Attempt> attempts) {
-        return Task.WhenAll(attempts.Select(attempt => InSlotAsync(board, run, attempt, () => FirstAddressAsync(board, attempt))).ToArray());
+        Func<Attempt, Task> visit = attempt => InSlotAsync(board, run, attempt, () => FirstAddressAsync(board, attempt));
+        return Task.WhenAll(attempts.Select(visit).ToArray());
     }
 
     private static async Task InSlotAsync(Board board, PathRun run, Attempt attempt, Func<Task> work) {

@@ -492,10 +492,10 @@ def parse_client_hello(records: bytes) -> PlatformHello:
     return PlatformHello(versions, suites, groups, algorithms, tuple(order), formats, len(records))
 
 
-def read_platform_hello() -> PlatformHello:
-    """The ClientHello that a default client context really sends: the same bytes as on a socket. Raises Fault or ssl.SSLError."""
+def read_platform_hello(context: ssl.SSLContext) -> PlatformHello:
+    """The ClientHello that a client context really sends: the same bytes as on a socket. Raises Fault or ssl.SSLError."""
     outgoing = ssl.MemoryBIO()
-    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="platform-hello.invalid")
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="platform-hello.invalid")
     try:
         client.do_handshake()
     except ssl.SSLWantReadError:
@@ -905,12 +905,21 @@ def ocsp_request(certificate: Certificate, issuer: Certificate) -> bytes:
     return _der(_SEQUENCE, _der(_SEQUENCE, _der(_SEQUENCE, _der(_SEQUENCE, identity))))
 
 
+def _asked(place: Place, path: str) -> Tuple[str, int, str]:
+    return place.host.lower(), place.port, path
+
+
 class RevocationUrl(NamedTuple):
-    """An http URL that a certificate names, and what to ask for there: for OCSP the path has a request in it."""
+    """An http URL that a certificate names: `path` is its own, `get` what is asked for there, for OCSP with a request in it."""
 
     url: str
     place: Place
+    path: str
     get: str
+
+    def same(self) -> Tuple[str, int, str]:
+        """Equal for URLs that mean the same."""
+        return _asked(self.place, self.path)
 
 
 def parse_http_url(url: str) -> Optional[RevocationUrl]:
@@ -922,11 +931,12 @@ def parse_http_url(url: str) -> Optional[RevocationUrl]:
     authority, get = (rest, "/") if match is None else (rest[:match.start()], rest[match.start():])
     has_port = ":" in authority[authority.rfind("]") + 1:]
     place = parse_place(authority if has_port else authority + ":80")
-    return None if place is None else RevocationUrl(url, place, get if get.startswith("/") else "/" + get)
+    path = get if get.startswith("/") else "/" + get
+    return None if place is None else RevocationUrl(url, place, path, path)
 
 
 def revocation_urls(ders: Iterable[bytes]) -> List[RevocationUrl]:
-    """In the order of sight; of one certificate revocation lists, issuers, OCSP. What does not parse names no URL."""
+    """Each once, in the order of sight; of one certificate revocation lists, issuers, OCSP. What does not parse names no URL."""
     certificates = []
     for der in ders:
         try:
@@ -934,16 +944,18 @@ def revocation_urls(ders: Iterable[bytes]) -> List[RevocationUrl]:
         except Fault:
             # The judge sees its bytes all the same.
             continue
-    found = []
+    found = {}  # type: Dict[Tuple[str, int, str], RevocationUrl]
     for one in certificates:
-        found += [parse_http_url(url) for url in one.crl_urls + one.issuer_urls]
         issuer = next((other for other in certificates if other.subject == one.issuer), None)
-        for named in map(parse_http_url, one.ocsp_urls):
-            if named is not None and issuer is not None:
+        for url in one.crl_urls + one.issuer_urls + one.ocsp_urls:
+            named = parse_http_url(url)
+            if named is None:
+                continue
+            if url in one.ocsp_urls and issuer is not None:
                 request = base64.b64encode(ocsp_request(one, issuer)).decode("ascii")
-                named = named._replace(get=named.get.rstrip("/") + "/" + quote(request, safe=""))
-            found.append(named)
-    return [url for url in found if url is not None]
+                named = named._replace(get=named.path.rstrip("/") + "/" + quote(request, safe=""))
+            found.setdefault(named.same(), named)
+    return list(found.values())
 
 
 # ---- HTTP ---------------------------------------------------------------------------------------------------------------
@@ -1254,9 +1266,7 @@ class Board:
             asked = {_asked(target.place, target.get) for target in self.wanted.targets if not target.tls}
             run.second = []
             for url in revocation_urls(self.certificates[digest] for digest in sight):
-                key = _asked(url.place, url.get)
-                if key not in asked and len(run.second) < self.wanted.revocation_limit:
-                    asked.add(key)
+                if url.same() not in asked and len(run.second) < self.wanted.revocation_limit:
                     run.second.append(self._second(run, url))
         return run.second
 
@@ -1281,10 +1291,6 @@ class Board:
             "rechecks": [attempt.as_recheck() for run in self.runs for attempt in run.rechecks],
             "certificates": {digest: base64.b64encode(der).decode("ascii") for digest, der in self.certificates.items()},
         }
-
-
-def _asked(place: Place, get: str) -> Tuple[str, int, str]:
-    return place.host.lower(), place.port, get
 
 
 # ---- names and sockets --------------------------------------------------------------------------------------------------
@@ -1434,8 +1440,11 @@ class Contexts:
             if not verify:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
-            # Python 3.13 refuses authorities without some extensions; OpenSSL's clients and Windows do not.
+            # Alike on all Pythons: 3.13 refuses authorities without some extensions, which OpenSSL's clients and Windows do
+            # not; 3.9 still offers TLS 1.0.
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            if context.minimum_version not in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+                context.minimum_version = ssl.TLSVersion.TLSv1_2
             if tls12:
                 context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
             self._made[key] = context
@@ -1668,8 +1677,8 @@ async def _ask_proxy(attempt: Attempt, wire: Wire, facts: Facts) -> None:
 
 async def _tunnel(board: Board, attempt: Attempt, wire: Wire) -> bool:
     timeout, facts = board.wanted.timeouts_ms["proxy"], {}  # type: int, Facts
-    late = lambda: _refusal(facts) or _late(timeout)  # noqa: E731
-    stage = await _stage(timeout, facts, _ask_proxy(attempt, wire, facts), _broken_http, late)
+    work = _ask_proxy(attempt, wire, facts)
+    stage = await _stage(timeout, facts, work, _broken_http, lambda: _refusal(facts) or _late(timeout))
     attempt.ended["proxy"] = stage
     return stage.ok
 
@@ -1771,7 +1780,7 @@ class Handshake:
         self._facts.update(facts)
         self.session = session
 
-    def _tell(self, errors: List[str], error: ssl.SSLCertVerificationError) -> None:
+    def _tell(self, errors: List[str], error: "ssl.SSLCertVerificationError") -> None:
         self._facts.update(errors=errors, chain_status=[error.verify_message])
         self._certificate_fault = Fault(errors[0], "{0} ({1})".format(error.verify_message, error.verify_code))
 
@@ -1832,8 +1841,7 @@ async def _get_over_proxy(board: Board, attempt: Attempt, wire: Wire) -> bool:
         await answer.read_head()
         await _pass_or_refuse(answer, facts)
 
-    late = lambda: _refusal(facts) or _late(timeouts["proxy"])  # noqa: E731
-    stage = await _stage(timeouts["proxy"], facts, head(), _broken_http, late)
+    stage = await _stage(timeouts["proxy"], facts, head(), _broken_http, lambda: _refusal(facts) or _late(timeouts["proxy"]))
     attempt.ended["proxy"] = stage
     if not stage.ok:
         return False
@@ -1877,8 +1885,6 @@ async def _websocket(board: Board, attempt: Attempt, tls12: bool) -> None:
 async def _follow(board: Board, attempt: Attempt, wire: Wire) -> None:
     """All stages after connect, over the connection that is there; it is closed in the end."""
     try:
-        if attempt.path.proxy is not None:
-            attempt.own_name = board.names.find(attempt.endpoint.host)
         if attempt.target.tls:
             await _secure(board, attempt, wire)
         elif attempt.path.proxy is None:
@@ -1925,6 +1931,8 @@ async def _in_slot(run: Run, attempt: Attempt, work: Callable[[], Awaitable[None
 
 
 async def _first_address(board: Board, attempt: Attempt) -> None:
+    if attempt.path.proxy is not None:
+        attempt.own_name = board.names.find(attempt.endpoint.host)
     if await _resolve(board, attempt):
         wire = await _connect(board, attempt)
         if wire is not None:
@@ -1993,7 +2001,7 @@ async def _run_path(board: Board, run: Run) -> None:
 
 async def _run(board: Board) -> None:
     try:
-        board.platform_hello = read_platform_hello()
+        board.platform_hello = read_platform_hello(board.contexts.get(True, False))
     except Fault as fault:
         board.platform_fault = fault
     except OSError as error:

@@ -64,11 +64,24 @@ verdict:
   returned: always
   type: str
   sample: not_ready
-summary:
-  description: The verdict in one line that a person can act on.
+headline:
+  description: The verdict and its first cause, in one line.
   returned: always
   type: str
   sample: "Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it."
+summary:
+  description: RV(headline), what to do about it, how many more causes there are, and RV(remarks), in one line.
+  returned: always
+  type: str
+  sample: >-
+    Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it. Let this server
+    through proxy.example:8080 without authentication.
+remarks:
+  description: What a reader of the verdict must know of how this run was made.
+  returned: always
+  type: list
+  elements: str
+  sample: ["proxy: auto looked directly: this release does not detect a proxy."]
 msg:
   description: RV(summary), then the causes with what to do.
   returned: always
@@ -193,6 +206,11 @@ seen_as:
   returned: always
   type: str
   sample: CONTOSO\\svc-ansible
+seen_from:
+  description: Where the looking was done. V(server), V(jump_host) or V(controller).
+  returned: always
+  type: str
+  sample: server
 seen_at:
   description: When the target began to look, by its own clock, UTC.
   returned: always

@@ -155,17 +155,28 @@ def test_role_stops_under_a_strategy_that_ignores_run_once(site: Site, strategy:
     assert "Servers: " not in run.output
 
 
+@pytest.mark.parametrize(("fatal", "installed_on"), [("false", {"ready"}), ("true", set())])
+def test_what_comes_after_the_gate(site: Site, fatal: str, installed_on: set[str]) -> None:
+    """Only ready servers go on; none does with any_errors_fatal."""
+    site.add("ready")
+    site.add("refused", **BAD)
+    install = {"hosts": "all", "gather_facts": False, "tasks": [{"debug": {"msg": "installs on {{ inventory_hostname }}"}}]}
+    run = site.run([{"import_playbook": "appproxy.connector.preflight"}, install], ANSIBLE_ANY_ERRORS_FATAL=fatal)
+    assert run.code == 2, run.output
+    assert set(re.findall(r"installs on (\w+)", run.output)) == installed_on
+
+
 def test_any_errors_fatal_still_looks_and_reports(site: Site) -> None:
     site.add("refused", **BAD)
     site.add("ready")
-    run = site.run("appproxy.connector.preflight", "-e", "preflight_any_errors_fatal=true")
+    run = site.run(ANSIBLE_ANY_ERRORS_FATAL="true")
     assert run.code == 2, run.output
     assert run.verdicts() == {"refused": "not_ready", "ready": "ready"}
 
 
 def test_any_errors_fatal_with_an_unreachable_host(site: Site) -> None:
     mixed(site)
-    run = site.run("appproxy.connector.preflight", "-e", "preflight_any_errors_fatal=true")
+    run = site.run(ANSIBLE_ANY_ERRORS_FATAL="true")
     assert run.code == 4, run.output
     assert len(run.verdicts()) == 3
 

@@ -69,18 +69,28 @@ def _report(one: Scenario, engine: str, folder: Path, state: Path) -> Mapping[st
     return outcome.hosts[one.name]
 
 
+FORCED = {
+    line.split("|")[1].strip() for line in (Path(__file__).parents[2] / "docs/observation.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("|")
+}
+"""First cells of the tables: among them the scenarios in which the platform forces the engines apart."""
+
+
 @pytest.mark.parametrize("engine", [LOCAL, WINRM])
 @pytest.mark.parametrize("one", SCENARIOS, ids=lambda one: one.name)
 def test_the_scenario_comes_out_as_designed(one: Scenario, engine: str, folder: Path, state: Path) -> None:
     report = _report(one, engine, folder, state)
-    assert differences(one, report) == [], report["msg"]
+    assert differences(one, report) == [], report["summary"]
 
 
 @pytest.mark.parametrize("one", SCENARIOS, ids=lambda one: one.name)
 def test_both_engines_give_the_same_codes(one: Scenario, folder: Path, state: Path) -> None:
     reports = [_report(one, engine, folder, state) for engine in (LOCAL, WINRM)]
+    if one.forced:
+        assert one.name in FORCED
+        return
     codes = [{(finding["id"], finding["status"]) for finding in report["findings"]} for report in reports]
-    assert codes[0] == codes[1], "\n".join(report["msg"] for report in reports)
+    assert codes[0] == codes[1], "\n".join(report["summary"] for report in reports)
 
 
 def test_one_remote_command_for_each_server(folder: Path, state: Path) -> None:
@@ -103,7 +113,6 @@ def test_every_finding_has_a_scenario_that_gives_it_and_one_that_must_not() -> N
 SHOWN_ELSEWHERE = {
     "APC904": "tests/integration/test_targets.py: no network makes a target too old",
     "APC905": "tests/integration/test_targets.py: no network takes a library away",
-    "APC907": "tests/unit/test_judge.py: the lab's own servers count what connect_to leads to it",
 }
 """Findings that no network makes: where they are shown."""
 

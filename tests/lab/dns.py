@@ -5,7 +5,7 @@
 
     python3 dns.py COMMAND ...     runs COMMAND inside such a namespace (needs `unshare` to be allowed)
 
-Inside, loopback is all the network there is; 192.0.2.66 has a prohibiting route, 192.0.2.67 an unreachable one.
+Inside, loopback is all the network there is; 192.0.2.66 has a prohibiting route, 10.66.66.67 an unreachable one.
 Standard library only, and no other file of the lab: it starts itself again inside the namespace.
 """
 
@@ -40,7 +40,7 @@ TABLE: Table = {
     "server-failure.lab.test": SERVFAIL,
     "silent.lab.test": SILENCE,
     "sinkhole.lab.test": ("0.0.0.0",),
-    "private-nowhere.lab.test": ("192.0.2.67",),
+    "private-nowhere.lab.test": ("10.66.66.67",),
     "first-alive.lab.test": ("127.0.0.2", "127.0.0.4"),
     "second-alive.lab.test": ("127.0.0.1", "127.0.0.2"),
     "several.lab.test": ("127.0.0.1", "127.0.0.2", "127.0.0.3"),
@@ -48,7 +48,7 @@ TABLE: Table = {
     "private.lab.test": ("127.0.0.1",),
 }
 PROHIBITED = "192.0.2.66"
-UNREACHABLE = "192.0.2.67"
+UNREACHABLE = "10.66.66.67"
 
 
 def answer(query: bytes, table: Table) -> bytes | None:

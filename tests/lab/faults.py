@@ -13,7 +13,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from socket import socket
 from typing import Protocol, TypeVar
@@ -313,6 +313,16 @@ def inspected(world: World) -> str:
     """TLS inspection without a proxy setting: a certificate of the company's authority for every name, then a relay."""
     make = contexts(world.pki, company_leaf(world.pki))
     return world.keep(tls_listener(make, world_answer(world))).to
+
+
+def inspected_without_root(world: World) -> str:
+    """As inspected, by a box that shows its issuing certificate and not the root."""
+
+    def mint(name: str) -> Credential:
+        whole = company_leaf(world.pki)(name)
+        return replace(whole, chain=whole.chain[:1])
+
+    return shows(mint)(world)
 
 
 def block_page(world: World) -> str:

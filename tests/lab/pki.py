@@ -70,7 +70,7 @@ class Authority:
 
 @dataclass(frozen=True)
 class Credential:
-    """What a server shows: the leaf, its key, and what stands behind it without the root."""
+    """What a server shows: the leaf, its key, and what stands behind it (without the root, where that is a public one)."""
 
     certificate: x509.Certificate
     key: Key
@@ -159,7 +159,9 @@ class Pki:
         certificate = builder.sign(issuer.key, algorithm or hashes.SHA256())
         with self._lock:
             self._issued[certificate.serial_number] = (certificate, issuer)
-        chain = () if issuer.issuer is None else (issuer.certificate,)
+        chain: tuple[x509.Certificate, ...] = () if issuer.issuer is None else (issuer.certificate,)
+        if issuer is self.company_issuing:
+            chain = (issuer.certificate, self.company_root.certificate)  # inspecting boxes show their root too
         return Credential(certificate, key, chain)
 
     def expired(self, *names: str) -> Credential:

@@ -82,6 +82,9 @@ class Proxy:
         self._policy = policy
         self._inspects = inspects
         self._contexts = contexts(pki, company_leaf(pki))
+        self._outside = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._outside.check_hostname = False
+        self._outside.verify_mode = ssl.CERT_NONE  # what the lab's cloud shows the proxy is no matter here
         self._lock = threading.Lock()
         self.log: list[Logged] = []
         self._listener = Listener(self._serve)
@@ -144,14 +147,11 @@ class Proxy:
 
     def _inspect(self, connection: socket.socket, asked: Asked, to: str) -> None:
         """Ends TLS and carries request after request over TLS of the proxy's own. A client certificate gets lost."""
-        outside = ssl.create_default_context()
-        outside.check_hostname = False
-        outside.verify_mode = ssl.CERT_NONE  # what the lab's cloud shows the proxy is no matter here
         with contextlib.closing(accept_tls(connection, lambda name: self._contexts(name or asked.host))) as inside:
             while (request := read_request(inside, secure=True)) is not None:
                 with (
                     socket.create_connection(split(to), timeout=PATIENCE) as plain,
-                    outside.wrap_socket(plain, server_hostname=asked.host) as server,
+                    self._outside.wrap_socket(plain, server_hostname=asked.host) as server,
                 ):
                     inside.sendall(_carry(request, server))
 

@@ -18,7 +18,7 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.model import En
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from .pki import OCSP_URL, Credential, Pki
+from .pki import Credential, Pki
 
 ADDRESS = "203.0.113.10"
 SEEN_AT = "%Y-%m-%dT%H:%M:%SZ"
@@ -98,8 +98,7 @@ class World:
     def _revocation(self) -> None:
         """Every URL that the healthy chain names, as the second wave gives it."""
         for certificate in (self.leaf.certificate, *self.leaf.chain):
-            for named in _named_urls(certificate):
-                url = f"{named}/MFEwTzBNMEswSTAJ" if named == OCSP_URL else named
+            for url in _named_urls(certificate):
                 host = url.split("/")[2]
                 stages = self._way(host) | {"request": self._published(url)}
                 self.second.append(self._attempt(f"{host}:80", 80, stages, wave=2, url=url))

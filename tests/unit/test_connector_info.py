@@ -469,7 +469,7 @@ def add_direct(lab: Lab) -> None:
         "all-wrong": over_tls(lab.private.context("other.invalid", days=-1), answering(OK_ANSWER)),
         "silent": hold,
         "stalls": after_hello(b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76", then=hold),
-        "slow": after_hello(*[bytes([b]) for b in b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76"], pause=0.4),
+        "slow": after_hello(*[bytes([b]) for b in b"\x16\x03\x03\x00\x7a\x02\x00\x00\x76"], then=hold, pause=0.4),
         "alert": after_hello(b"\x15\x03\x03\x00\x02\x01\x70", b"\x15\x03\x03\x00\x02\x02\x28", then=hold),
         "plain": after_hello(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"),
         "resets": after_hello(then=reset),
@@ -498,7 +498,7 @@ def add_direct(lab: Lab) -> None:
     servers.name("crl", port, 80)
     servers.name("ocsp", port, 80)
     targets.append(lab.target("crl", port, tls=False, endpoint_port=80, get="/lab.crt"))
-    timeouts = {"connect": 1500, "hello": 1200, "handshake": 1500, "request": 1500}
+    timeouts = {"connect": 2000, "hello": 2500, "handshake": 3000, "request": 3000}
     lab.request("direct", targets, timeouts_ms=timeouts, deadline_ms=20000, parallel=32)
 
 
@@ -523,7 +523,7 @@ def add_proxies(lab: Lab) -> None:
     port = servers.listen(answering(OK_ANSWER))
     healthy = servers.connect_to[f"healthy.{DOMAIN}:443"].rsplit(":", 1)[1]
     targets = [lab.target("healthy", int(healthy)), lab.target("web", port, tls=False, endpoint_port=80, get="/list")]
-    lab.request("proxies", targets, ways, timeouts_ms={"proxy": 1000}, revocation={"limit": 1})
+    lab.request("proxies", targets, ways, timeouts_ms={"proxy": 2500}, revocation={"limit": 1})
 
 
 def add_deadline(lab: Lab) -> None:

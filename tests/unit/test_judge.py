@@ -548,8 +548,11 @@ def test_with_every_chain_forged_the_catalogue_is_the_source(judge: Judge) -> No
     assert judged.status("APC161", "crl3.digicert.com:80") == {"fail"}
 
 
-def test_an_ocsp_answer_is_real_content(judge: Judge) -> None:
-    assert judge(lambda world: world.fetched(OCSP_URL, whole(b"\x30\x03\x0a\x01\x06", "application/ocsp-response"))).status("APC162") >= {"pass"}
+def test_an_ocsp_answer_that_knows_nothing_of_the_certificate_is_no_source(judge: Judge) -> None:
+    unauthorized = whole(b"\x30\x03\x0a\x01\x06", "application/ocsp-response")
+    alone = judge(lambda world: (world.fetched("http://crl", error("timeout"), "connect"), world.fetched(OCSP_URL, unauthorized)))
+    assert alone.verdict == "not_ready"
+    assert "fail" in alone.status("APC162", "ocsp.digicert.com:80")
 
 
 # --- what was not seen ---------------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ pytest.importorskip("cryptography")
 from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.x509 import ocsp  # noqa: E402
-
 from lab import cloud as healthy  # noqa: E402
 from lab import dns, faults, fleet, proxies, servers  # noqa: E402
 from lab.cloud import Cloud  # noqa: E402
@@ -42,7 +41,10 @@ ENDPOINTS = {
     f"{NAME}:443": True,
     "crl3.digicert.com:80": False,
 }
-PATIENCE = 3.0
+PATIENCE = 10.0
+"""Seconds for what must come."""
+SILENCE = 0.6
+"""Seconds after which nothing more is thought to come."""
 
 
 @pytest.fixture(scope="module")
@@ -99,15 +101,19 @@ def hello_bytes(name: str = NAME, highest: ssl.TLSVersion = ssl.TLSVersion.TLSv1
     return out.read()
 
 
-def after_hello(to: str) -> tuple[str, bytes]:
-    """How a connection ends on which a ClientHello is sent (reset, closed, timeout), and what came before."""
+def after_hello(to: str, *, first: float = PATIENCE) -> tuple[str, bytes]:
+    """How a connection ends on which a ClientHello is sent (reset, closed, timeout), and what came before.
+
+    `first` is how long the first bytes, or the end, may take.
+    """
     got = b""
     try:
         with connect(to) as connection:
-            connection.settimeout(0.6)
+            connection.settimeout(first)
             connection.sendall(hello_bytes())
             while more := connection.recv(65536):
                 got += more
+                connection.settimeout(SILENCE)
     except (ConnectionResetError, BrokenPipeError):
         return "reset", got
     except TimeoutError:
@@ -130,9 +136,9 @@ def raw_end(connection: socket.socket) -> str:
 
 def test_a_second_start_keeps_keys_and_authorities(tmp_path: Path) -> None:
     first = Pki(tmp_path)
-    begin = time.monotonic()
+    begin = time.process_time()
     second = Pki(tmp_path)
-    assert time.monotonic() - begin < 1
+    assert time.process_time() - begin < 0.5
     assert second.public_root.certificate == first.public_root.certificate
     assert second.public_issuing.certificate == first.public_issuing.certificate
     assert Pki(tmp_path).public_roots.read_bytes() == first.public_roots.read_bytes()
@@ -292,7 +298,7 @@ def test_closing_ends_what_is_still_connected(pki: Pki) -> None:
     with shake(cloud.tls, client(pki)) as secured, connect(cloud.http):
         begin = time.monotonic()
         cloud.close()
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 4  # a thread that has to be waited for takes 5
         assert secured.recv(1) == b""
 
 
@@ -342,8 +348,9 @@ def test_unreachable(world: World) -> None:
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_what_comes_after_the_hello(world: World, fault: Fault, end: str, first: bytes) -> None:
-    ended, got = after_hello(fault(world))
-    assert ended == end
+    silent = end == "timeout" and not first
+    how, got = after_hello(fault(world), first=SILENCE if silent else PATIENCE)
+    assert how == end
     assert got.startswith(first)
     if not first:
         assert got == b""
@@ -737,7 +744,7 @@ def test_the_namespace_has_its_own_resolver_and_routes() -> None:
         "def go(address):\n"
         "    with socket.socket() as one: return one.connect_ex((address, 443))\n"
         "print(json.dumps([look('several.lab.test'), look('both-families.lab.test'), look('nobody.lab.test'), look('no-data.lab.test'),"
-        " look('server-failure.lab.test'), go('192.0.2.66'), go('192.0.2.67')]))\n"
+        " look('server-failure.lab.test'), go('192.0.2.66'), go('10.66.66.67')]))\n"
     )
     done = fleet.run_in_namespace([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
@@ -762,7 +769,7 @@ def test_every_scenario_can_be_set_up(pki: Pki, tmp_path: Path) -> None:
             site = lab.sites[name]
             assert ("preflight_connect_to" in variables) is (site.proxy_url is None)
             assert set(site.names) >= set(ENDPOINTS)
-    assert time.monotonic() - begin < 30
+    assert time.monotonic() - begin < 60
 
 
 def test_the_inventory_gives_each_server_its_own_roots(pki: Pki, tmp_path: Path) -> None:

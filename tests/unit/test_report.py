@@ -30,7 +30,7 @@ def cause(**given: Any) -> dict[str, Any]:
 
 def report(verdict: str = "ready", *causes: dict[str, Any], **given: Any) -> dict[str, Any]:
     made = {
-        "schema": 1, "verdict": verdict, "summary": f"{verdict}.", "counts": {}, "findings": [], "causes": list(causes), "reached": True,
+        "schema": 1, "verdict": verdict, "headline": f"{verdict}.", "summary": f"{verdict}. Do this.", "counts": {}, "findings": [], "causes": list(causes), "reached": True,
         "seen_as": "CONTOSO\\svc", "seen_at": "2026-11-26T01:00:00Z", "elapsed_ms": 5, "not_covered": ["renewal"],
         "judged": {"connect_to": False},
     }
@@ -303,7 +303,7 @@ WARNING = {"id": "APC116", "name": "x", "status": "warn", "severity": "warning",
 ])
 def test_gate(found: dict[str, Any], fail_on: str, unknown: str, failed: bool) -> None:
     decision = gate.decide(found, fail_on, unknown)
-    assert (decision.failed, decision.unreachable, decision.message) == (failed, False, found["summary"])
+    assert (decision.failed, decision.unreachable, decision.message) == (failed, False, found["headline"])
 
 
 def test_gate_without_a_report() -> None:

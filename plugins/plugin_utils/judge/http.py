@@ -15,14 +15,15 @@ from urllib.parse import urlsplit
 
 from ..model import Phase, Status
 from ..observe.observation import Stage, StageName
+from .proxy import BLOCK_STATUSES
 from .route import Route, Row, failed, not_run, passed, words
 
 BLOCKED, SIGN_IN, WEBSOCKET, SERVICE = "APC151", "APC152", "APC153", "APC155"
 INSPECTED = "APC141"
 IDS = (BLOCKED, SIGN_IN, WEBSOCKET, SERVICE)
 
-BLOCK_STATUSES = (403, 407, 451, 470, 511)
-"""What filters answer with: 470 is Azure Firewall's, 511 a captive portal's."""
+BOOTSTRAP_STATUS = 403
+"""What the genuine bootstrap service says to whom shows no client certificate: an inspecting box passes it on."""
 
 
 def judge_http(route: Route) -> Iterator[Row]:
@@ -84,8 +85,10 @@ def _foreign(host: str, location: str) -> bool:
 
 
 def _answered_by_somebody_else(route: Route, request: Stage) -> bool:
-    location = _evidence(request)["location"]
-    return request.facts.get("status") in BLOCK_STATUSES or (location != "none" and _foreign(route.endpoint.host, location))
+    location, status = _evidence(request)["location"], request.facts.get("status")
+    if route.endpoint.phase is Phase.BOOTSTRAP and status == BOOTSTRAP_STATUS:
+        return False
+    return status in BLOCK_STATUSES or (location != "none" and _foreign(route.endpoint.host, location))
 
 
 def _intercepted(route: Route, request: Stage) -> Row:

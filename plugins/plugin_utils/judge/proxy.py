@@ -16,6 +16,8 @@ from .route import Route, Row, failed, not_run, passed, words
 
 UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED = "APC121", "APC122", "APC123", "APC124", "APC125", "APC126"
 IDS = (UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED)
+BLOCK_STATUSES = (403, 407, 451, 470, 511)
+"""What proxies and filters refuse with: 470 is Azure Firewall's, 511 a captive portal's."""
 _NO_ANSWER = "no answer"
 
 
@@ -62,6 +64,12 @@ def _server(stage: Stage) -> str:
     return ", ".join(named[:2]) or "not named"
 
 
+def _denied_in_plain(route: Route, stage: Stage) -> bool:
+    """A plain request has one answer for both: the proxy's refusal looks like the far end's."""
+    request = route.stage(StageName.REQUEST)
+    return bool(stage.facts.get("plain")) and request is not None and request.facts.get("status") in BLOCK_STATUSES
+
+
 def judge_ports(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:
     """A proxy that denies every endpoint of one port while another port goes through denies the port, not the names."""
     rows = tuple(rows)
@@ -69,7 +77,7 @@ def judge_ports(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]
     for route in routes:
         stage = route.stage(StageName.PROXY)
         if stage is not None and not not_run(stage):
-            by_port.setdefault((route.path, route.endpoint.port), []).append(stage.code == "denied")
+            by_port.setdefault((route.path, route.endpoint.port), []).append(stage.code == "denied" or _denied_in_plain(route, stage))
     open_ports = {(path, port) for (path, port), denied in by_port.items() if not all(denied)}
     closed = {
         (path, port) for path, port in by_port

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from urllib.parse import urlsplit
 
+from ..catalogue.endpoints import OCSP_HOSTS
 from ..model import Endpoint, Phase, Status
 from ..observe.observation import Attempt, Observation, Stage, StageName
 from . import proxy
-from .http import BLOCK_STATUSES
 from .observed import NOT_RUN
+from .proxy import BLOCK_STATUSES
 from .route import DIRECT, Route, Row, not_run, words
 
 UNREACHABLE, WRONG = "APC161", "APC162"
@@ -31,6 +32,17 @@ class Outcome(str, Enum):
     WRONG = "wrong"
     DOWN = "down"
     NOT_RUN = "not_run"
+
+
+class Kind(str, Enum):
+    """What a URL must give."""
+
+    FILE = "file"
+    RESPONDER = "responder"
+    """An OCSP answer that says success."""
+    CATALOGUES_RESPONDER = "catalogue's responder"
+    """Any OCSP answer: it is asked about a certificate that may have ended since."""
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -69,23 +81,34 @@ def _whole_der(request: Stage) -> bool:
     return length is not None and (announced is None or announced == length)
 
 
-def _ocsp(request: Stage) -> bool:
-    """An OCSPResponse begins with its status, an ENUMERATED; 0 is success."""
-    body = request.facts.get("body", b"")
-    start = 2 if len(body) > 1 and body[1] < 0x80 else 2 + (body[1] & 0x7F) if len(body) > 1 else 0
-    return _der_length(body) is not None and body[start:start + 3] == b"\x0a\x01\x00"
-
-
-def _real(url: str, request: Stage) -> bool:
+def _ocsp_status(request: Stage) -> int | None:
+    """An OCSPResponse begins with its status, an ENUMERATED; 0 is success. None where it is no such answer."""
     body: bytes = request.facts.get("body", b"")
-    if urlsplit(url).path in ("", "/"):
-        # No public source says what a genuine host has at its root: only a filter's own answer is known to be wrong.
-        status = request.facts.get("status", 0)
-        page = status == 200 and any(kind.startswith("text/html") for kind in request.facts.get("headers", {}).get("content-type", ()))
-        return status not in BLOCK_STATUSES and not 300 <= status < 400 and not page
+    start = 2 if body[1:2] < b"\x80" else 2 + (body[1] & 0x7F)
+    return body[start + 2] if _whole_der(request) and body[start:start + 2] == b"\x0a\x01" and len(body) > start + 2 else None
+
+
+def _file(request: Stage) -> bool:
+    """A list, an issuer's certificate, or Windows' list of roots (a cabinet)."""
+    return _whole_der(request) or request.facts.get("body", b"").startswith((b"MSCF", b"-----BEGIN"))
+
+
+def _no_filters_page(request: Stage) -> bool:
+    """For a host of which no public source says what it has at its root: only a filter's own answer is known to be wrong."""
+    status = request.facts.get("status", 0)
+    page = status == 200 and any(kind.startswith("text/html") for kind in request.facts.get("headers", {}).get("content-type", ()))
+    return status not in BLOCK_STATUSES and not 300 <= status < 400 and not page
+
+
+def _is_real(kind: Kind, request: Stage) -> bool:
+    if kind is Kind.UNKNOWN:
+        return _no_filters_page(request)
     if request.facts.get("status") != 200:
         return False
-    return _whole_der(request) or _ocsp(request) or body.startswith((b"MSCF", b"-----BEGIN"))
+    if kind is Kind.FILE:
+        return _file(request)
+    status = _ocsp_status(request)
+    return status == 0 or (status is not None and kind is Kind.CATALOGUES_RESPONDER)
 
 
 def _got(request: Stage) -> str:
@@ -98,13 +121,13 @@ def _got(request: Stage) -> str:
 # --- what was fetched ----------------------------------------------------------------------------------------------------
 
 
-def _fetch(url: str, attempts: Iterable[Attempt]) -> Fetch:
+def _fetch(url: str, kind: Kind, attempts: Iterable[Attempt]) -> Fetch:
     """The first address that gives an answer speaks for the URL."""
     worst: Fetch | None = None
     for attempt in attempts:
         request = attempt.stages.get(StageName.REQUEST)
         if request is not None and request.ok:
-            good = _real(url, request)
+            good = _is_real(kind, request)
             return Fetch(url, Outcome.GOOD if good else Outcome.WRONG, "" if good else _got(request))
         name, stage = next(((name, stage) for name, stage in attempt.stages.items() if not stage.ok), (StageName.REQUEST, None))
         if stage is None or not_run(stage):
@@ -125,24 +148,22 @@ def _catalogue_url(endpoint: Endpoint) -> str:
     return f"http://{endpoint.host}{'' if endpoint.port == 80 else f':{endpoint.port}'}{endpoint.get}"
 
 
-def _fetches(path: str, routes: Iterable[Route], observation: Observation) -> dict[str, Fetch]:
-    """What was asked because a certificate named it comes first: _of takes the first that fits."""
+def _attempts(path: str, observation: Observation) -> dict[str, list[Attempt]]:
+    """The second wave by the URL that a certificate names."""
     by_url: dict[str, list[Attempt]] = {}
     for attempt in observation.attempts:
         if attempt.path == path and attempt.wave == 2 and attempt.url:
             by_url.setdefault(attempt.url, []).append(attempt)
-    for route in routes:
-        if route.path == path and route.deferred:
-            by_url.setdefault(_catalogue_url(route.endpoint), []).extend(route.attempts)
-    return {url: _fetch(url, attempts) for url, attempts in by_url.items()}
+    return by_url
 
 
-def _of(url: str, fetches: dict[str, Fetch]) -> Fetch:
-    """A list is fetched from its URL; a responder's URL has the question appended."""
-    if url in fetches:
-        return fetches[url]
-    stem = url.rstrip("/") + "/"
-    return next((fetch for asked, fetch in fetches.items() if asked.startswith(stem)), Fetch(url, Outcome.NOT_RUN, "not looked at"))
+def _catalogues(route: Route) -> Fetch:
+    """What came of a catalogue's host; the catalogue knows what its responders and files are."""
+    if route.endpoint.get == "/":
+        kind = Kind.UNKNOWN
+    else:
+        kind = Kind.CATALOGUES_RESPONDER if route.endpoint.host in OCSP_HOSTS else Kind.FILE
+    return _fetch(_catalogue_url(route.endpoint), kind, route.attempts)
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------------
@@ -166,29 +187,32 @@ def _rows(path: str, fetch: Fetch, endpoint: Endpoint) -> tuple[Row, ...]:
     return (Row(WRONG if wrong else UNREACHABLE, status, endpoint, path, evidence, fetch.because, group=(code,)),)
 
 
-def _needed(path: str, sources: tuple[str, ...], fetches: dict[str, Fetch]) -> Iterator[Row]:
+def _needed(path: str, sources: Iterable[tuple[str, Kind]], attempts: dict[str, list[Attempt]]) -> Iterator[Row]:
     """One certificate: one good source is enough, the others are not needed then."""
-    found = [_of(url, fetches) for url in sources]
+    found = [_fetch(url, kind, attempts.get(url, ())) for url, kind in sources]
     enough = any(fetch.outcome is Outcome.GOOD for fetch in found)
-    for url, fetch in zip(sources, found, strict=True):
+    for fetch in found:
         if not (enough and fetch.outcome is Outcome.NOT_RUN):
-            yield from _rows(path, fetch, replace(_endpoint(url), needed=not enough))
+            yield from _rows(path, fetch, replace(_endpoint(fetch.url), needed=not enough))
 
 
 def judge_revocation(path: str, routes: Iterable[Route], observation: Observation) -> Iterator[Row]:
-    routes = tuple(routes)
-    fetches = _fetches(path, routes, observation)
+    routes = tuple(route for route in routes if route.path == path)
+    attempts = _attempts(path, observation)
+    for route in routes:
+        if route.deferred:
+            # The first wave asks the catalogue's hosts: a URL that a certificate names too is not asked for twice.
+            attempts.setdefault(_catalogue_url(route.endpoint), list(route.attempts))
     certificates = dict.fromkeys(
-        (lists, responders)
-        for route in routes if route.path == path and route.chain is not None and route.genuine
+        (*((url, Kind.RESPONDER) for url in responders), *((url, Kind.FILE) for url in lists))
+        for route in routes if route.chain is not None and route.genuine
         for lists, responders in zip(route.chain.lists, route.chain.responders, strict=True)
     )
     named: list[Row] = []
-    for lists, responders in certificates:
-        named += [row for row in _needed(path, (*responders, *lists), fetches) if row not in named]
+    for sources in certificates:
+        named += [row for row in _needed(path, sources, attempts) if row not in named]
     yield from named
     asked = {row.endpoint.id for row in named if row.endpoint}
     for route in routes:
-        if route.path == path and route.deferred and route.endpoint.id not in asked:
-            endpoint = replace(route.endpoint, needed=route.endpoint.needed and not certificates)
-            yield from _rows(path, fetches[_catalogue_url(route.endpoint)], endpoint)
+        if route.deferred and route.endpoint.id not in asked:
+            yield from _rows(path, _catalogues(route), replace(route.endpoint, needed=route.endpoint.needed and not certificates))

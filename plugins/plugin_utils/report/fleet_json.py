@@ -54,7 +54,9 @@ def build(begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, *, com
         for cause in report["causes"]:
             _fold(causes, row.host, cause)
         remarks.extend(item for item in report.get("remarks", ()) if item not in remarks)
-        not_covered.extend(item for item in report.get("not_covered", ()) if item not in not_covered)
+        if report["verdict"] == Verdict.READY.value:
+            # What a ready server may still meet. Of the others there is nothing to be too sure of.
+            not_covered.extend(item for item in report.get("not_covered", ()) if item not in not_covered)
         redirected = redirected or bool(report.get("judged", {}).get("connect_to"))
     counts = _counts(hosts)
     return {

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).absolute().parent.parent.parent
+ROOT = Path(__file__).absolute().parent.parent
 STATE = Path(os.environ.get("APPPROXY_STATE") or ROOT / ".state").absolute()
 NAME = ("ansible_collections", "appproxy", "connector")
 

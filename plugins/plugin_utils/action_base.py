@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ..module_utils._argspecs import JUDGING_OPTIONS
+from .judge.observed import UNSUPPORTED
 from .model import Area, SeenFrom
 from .options import OptionError, parse_options
-from .preflight import Plan, conclude, plan
+from .preflight import Failure, Plan, conclude, plan
 from .report import files
 from .report.text import inert
 
@@ -103,8 +104,9 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         except OptionError as error:
             raise fail(error) from error
         warnings: list[Any] = []
-        observation, failure, reached = self._look(planned, args["observations"], host, variables, warnings)
-        result = conclude(planned, observation, failure, reached=reached, host=host)
+        seen = self._look(planned, args["observations"], host, variables, warnings)
+        failure = seen if isinstance(seen, Failure) else None
+        result = conclude(planned, None if failure else seen, host=host, failure=failure)
         result["msg"] = "\n".join(inert(line, limit=MESSAGE_LIMIT) for line in result["msg"].split("\n"))
         return {**result, **({"warnings": warnings} if warnings else {})}
 
@@ -115,26 +117,22 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
 
     def _look(
         self, planned: Plan, saved: str | None, host: str, variables: dict[str, Any], warnings: list[Any]
-    ) -> tuple[Mapping[str, Any] | None, str | None, bool]:
-        """The observation, or why there is none; and whether the host was reached."""
+    ) -> Mapping[str, Any] | Failure:
+        """The observation, or why there is none."""
         if saved:
-            observation, failure = _saved(Path(str(_on_controller(saved))), host)
-            return observation, failure, True
+            return _saved(Path(str(_on_controller(saved))), host)
         module = WINDOWS_MODULE if is_windows(self._connection) else POSIX_MODULE
         try:
             answer = self._execute_module(module_name=module, module_args={"request": planned.request}, task_vars=variables)
         except AnsibleConnectionFailure as error:
-            return None, inert(error), False
-        except AnsibleError as error:
-            return None, inert(error), True
+            return Failure(inert(error), reached=False)
+        except Exception as error:  # noqa: BLE001  connection plugins raise what their libraries raise, and the host must not get lost
+            return Failure(inert(error))
         warnings.extend(answer.get("warnings") or ())
-        if answer.get("unreachable"):
-            return None, failure_text(answer), False
-        if answer.get("failed"):
-            return None, failure_text(answer), True
-        if not isinstance(answer.get("observation"), Mapping):
-            return None, f"{module} answered without an observation", True
-        return answer["observation"], None, True
+        if answer.get("unreachable") or answer.get("failed"):
+            return Failure(failure_text(answer), reached=not answer.get("unreachable"), supported=answer.get("apc") != UNSUPPORTED)
+        observation = answer.get("observation")
+        return observation if isinstance(observation, Mapping) else Failure(f"{module} answered without an observation")
 
 
 def _on_controller(path: str | None) -> str | None:
@@ -142,11 +140,11 @@ def _on_controller(path: str | None) -> str | None:
     return None if not path else os.path.abspath(os.path.expanduser(path))
 
 
-def _saved(path: Path, host: str) -> tuple[Mapping[str, Any] | None, str | None]:
+def _saved(path: Path, host: str) -> Mapping[str, Any] | Failure:
     """A saved observation: the file, or the host's own in the folder."""
     file = path / f"{files.encode(host)}.json" if path.is_dir() else path
     try:
         observation = files.read(file)
     except files.FilesError as error:
-        return None, inert(error)
-    return observation, None if observation is not None else f"there is no saved observation {file}"
+        return Failure(inert(error))
+    return Failure(f"there is no saved observation {file}") if observation is None else observation

@@ -80,19 +80,24 @@ def _judged(plan_: Plan, observation: Observation) -> tuple[Finding, ...] | Row:
     )
 
 
-def conclude(
-    plan_: Plan, answer: Any, failure: str | None = None, *, host: str, reached: bool = True, supported: bool = True,
-) -> dict[str, Any]:
-    """The result of a judging module.
+@dataclass(frozen=True)
+class Failure:
+    """Why there is no observation."""
 
-    `answer` is what the target gave (believed in nothing), or None with the `failure` in words: the module's error, or, with
-    `reached` false, the connection's. `supported` is false where the target itself said that it is too old.
-    """
+    text: str
+    reached: bool = True
+    """False: the connection's own words, and the gate raises them again."""
+    supported: bool = True
+    """False: the target itself said that it is too old."""
+
+
+def conclude(plan_: Plan, answer: Any, *, host: str, failure: Failure | None = None) -> dict[str, Any]:
+    """The result of a judging module. `answer` is what the target gave (nothing of it is believed), None with a `failure`."""
     options = plan_.options
     observation: Observation | None = None
     judged: tuple[Finding, ...] | Row
     if failure is not None:
-        judged = could_not_observe(failure) if supported else unsupported(failure)
+        judged = could_not_observe(failure.text) if failure.supported else unsupported(failure.text)
     else:
         try:
             observation = parse_observation(answer)
@@ -101,10 +106,10 @@ def conclude(
             judged = not_understood(str(error))
     findings = fold((judged,), options.seen_from) if isinstance(judged, Row) else judged
     findings = apply_waivers(findings, options.waivers, host, options.as_of.date())
-    return _result(plan_, observation, answer, findings, reached)
+    return _result(plan_, observation, answer, findings, reached=failure is None or failure.reached)
 
 
-def _result(plan_: Plan, observation: Observation | None, answer: Any, findings: tuple[Finding, ...], reached: bool) -> dict[str, Any]:
+def _result(plan_: Plan, observation: Observation | None, answer: Any, findings: tuple[Finding, ...], *, reached: bool) -> dict[str, Any]:
     options = plan_.options
     verdict = verdict_of(findings)
     found, counted = causes(findings), counts(findings)

@@ -9,6 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY. The one place that imports certifi, and that r
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -42,7 +43,9 @@ class Roots:
 def load_roots(path: str | None) -> Roots:
     """Read certifi's list, or the PEM file at `path` on the controller. Call only where MISSING is None."""
     try:
-        with open(path or certifi.where(), "rb") as file:
+        with open(path or certifi.where(), "rb") as file, warnings.catch_warnings():
+            # Some old roots have serial numbers that a later cryptography will refuse: nothing that a user can act on.
+            warnings.simplefilter("ignore")
             certificates = x509.load_pem_x509_certificates(file.read())
     except (OSError, ValueError) as error:
         raise RootsError(f"public_roots: '{path}' cannot be read as a PEM file of certificates: {error}") from error

@@ -332,8 +332,8 @@ _TOOL = (
         901, "could-not-observe", Owner.TOOL, area=Area.TOOL, evidence=("error",),
         title="The server could not be observed: {error}",
         cause="Ansible could not run the check on the server, so nothing is known about it.",
-        hint="Make ansible <host> -m ansible.windows.win_ping work for this host (address, port 5985 or 5986, account); then run the "
-        "check again.",
+        hint="Make Ansible reach this host: ansible <host> -m ansible.windows.win_ping (elsewhere than on Windows: ansible.builtin.ping) "
+        "must work; look at its address, port (WinRM: 5985 or 5986) and account. Then run the check again.",
         docs=sources.ANSIBLE_WINRM,
     ),
     _spec(

@@ -81,8 +81,8 @@ class Run:
 
     @property
     def run_folder(self) -> Path:
-        (found,) = self.folder.iterdir()
-        return found
+        """Of the newest run: the ids begin with the time."""
+        return max(self.folder.iterdir())
 
     @property
     def fleet(self) -> dict[str, Any]:
@@ -107,6 +107,8 @@ class Site:
     world: recorded.World
     closed_port: int
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    programs: Path = Path(sys.executable).parent
+    """Where ansible-playbook is."""
 
     def add(self, name: str, stages: recorded.Stages = recorded.healthy, **options: Any) -> None:
         """A host whose saved observation is judged instead of looking."""
@@ -141,7 +143,7 @@ class Site:
         if not isinstance(playbook, str):
             (self.path / "playbook.json").write_text(json.dumps(playbook), encoding="utf-8")
             playbook = "playbook.json"
-        return [str(Path(sys.executable).parent / "ansible-playbook"), playbook, "-i", "inventory.json", *arguments]
+        return [str(self.programs / "ansible-playbook"), playbook, "-i", "inventory.json", *arguments]
 
     def environment(self, **given: str) -> dict[str, str]:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "JOB_ID"))}

@@ -129,9 +129,9 @@ class FindingSpec:
     """Keys that a finding of this id always carries in its evidence."""
 
 
-STANDARD_PLACEHOLDERS = ("endpoints", "hosts", "count", "path", "proxy")
-"""Always there: up to three endpoints in words, their host names or wildcards in words, their number, the path, and the
-proxy as host:port (empty on a direct path)."""
+STANDARD_PLACEHOLDERS = ("endpoints", "hosts", "ports", "count", "path", "proxy")
+"""Always there: up to three endpoints in words, their host names or wildcards in words, their ports, their number, the path, and
+the proxy as host:port (empty on a direct path)."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@
 The words are for a tired reader: the title says what is wrong, the hint what to do, with the exact rule or command. Rules are
 written by name or service tag, never by today's addresses. Each finding has a page, docs/findings/<id>.md.
 
-Placeholders are the finding's own `evidence` and model.STANDARD_PLACEHOLDERS (endpoints, hosts, count, path, proxy).
+Placeholders are the finding's own `evidence` and model.STANDARD_PLACEHOLDERS.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _DNS = (
     ),
 )
 
-_ALLOW = f"On the firewall, allow this server TCP to {{endpoints}}: outbound, ports 443 and 80, for {{hosts}}. {_RULE}"
+_ALLOW = f"On the firewall, allow this server outbound TCP, port {{ports}}, to {{hosts}}. {_RULE}"
 _TCP = (
     _spec(
         111, "tcp-refused", Owner.NETWORK, evidence=("addresses", "error"),

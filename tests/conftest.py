@@ -40,6 +40,15 @@ sys.path.insert(0, str(SOURCE))
 
 
 @pytest.fixture(scope="session")
+def collections() -> Path:
+    """Return where the collection is installed by ./test, else the folder whose collection is the work tree."""
+    for folder in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
+        if folder and Path(folder, *NAME).is_dir():
+            return Path(folder)
+    return SOURCE
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """Return the collection's root: the work tree."""
     return ROOT

@@ -166,7 +166,8 @@ def main():
             apc="APC904",
         )
     # Not before: an old Python cannot import it.
-    from ansible_collections.appproxy.connector.plugins.module_utils._probe import BadRequest, observe
+    from ansible_collections.appproxy.connector.plugins.module_utils._probe import observe
+    from ansible_collections.appproxy.connector.plugins.module_utils._probe_request import BadRequest
 
     try:
         observation = observe(module.params["request"])

@@ -117,8 +117,9 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, findings:
     redirected = observation is not None and any(attempt.redirected_to for attempt in observation.attempts)
     remarks = _remarks(options, redirected)
     seen = Seen(
-        endpoints=len({one.id for one in plan_.endpoints}.difference(*(cause["endpoints"] for cause in found))), paths=observation.paths() if observation else (), seen_from=options.seen_from.value,
-        seen_as=account, remarks=remarks,
+        endpoints=len({one.id for one in plan_.endpoints}.difference(*(cause["endpoints"] for cause in found))),
+        paths=observation.paths() if observation else (),
+        seen_from=options.seen_from.value, seen_as=account, remarks=remarks,
     )
     line = summary(verdict, found, seen)
     shown = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.WAIVED)

@@ -26,30 +26,9 @@ SECONDS = 120
 """A play of a few hosts takes three; what takes this long hangs."""
 
 
-def _collections() -> Path:
-    """Where the collection is installed by ./test, else a link to the work tree."""
-    for folder in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep):
-        if folder and Path(folder, "ansible_collections", "appproxy", "connector").is_dir():
-            return Path(folder)
-    source = Path(os.environ.get("APPPROXY_STATE") or ROOT / ".state").absolute() / "src"
-    link = source / "ansible_collections" / "appproxy" / "connector"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.exists():
-        fresh = link.with_name(f"{link.name}.{os.getpid()}")
-        fresh.symlink_to(ROOT, target_is_directory=True)
-        fresh.replace(link)
-    return source
-
-
-@pytest.fixture(scope="session")
-def collections() -> Path:
-    return _collections()
-
-
 @pytest.fixture(scope="session")
 def requests(collections: Path) -> Callable[..., dict[str, Any]]:
     """Options to the request that a target would be sent."""
-    sys.path.insert(0, str(collections))
     from ansible_collections.appproxy.connector.plugins.plugin_utils import options, preflight  # noqa: PLC0415
 
     def request(**given: Any) -> dict[str, Any]:

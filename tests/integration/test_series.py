@@ -15,14 +15,13 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from integration import recorded
 from integration.conftest import ROOT, Site
 from integration.test_playbook import BAD, console, golden
 
 SERIES = {
-    "2.16": range(10, 13), "2.17": range(10, 13), "2.18": range(11, 14), "2.19": range(11, 14), "2.20": range(12, 15), "2.21": range(12, 15),
-    "2.22": range(13, 16),
+    "2.16": range(10, 13), "2.17": range(10, 13), "2.18": range(11, 14), "2.19": range(11, 14), "2.20": range(12, 15),
+    "2.21": range(12, 15), "2.22": range(13, 16),
 }
 """ansible-core to the minor versions of Python 3 that its controller supports (ansible-core's support matrix)."""
 PRE_RELEASES = ("2.22",)
@@ -52,7 +51,8 @@ def environment(state: Path, series: str, python: str) -> Path:
         if not done.exists() or done.read_text() != python:
             subprocess.run([python, "-m", "venv", "--clear", str(folder / "venv")], check=True, capture_output=True)
             wanted = [f"ansible-core=={series}.*", "pywinrm", "-r", str(ROOT / "requirements.txt")]
-            install = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", *(["--pre"] if series in PRE_RELEASES else []), *wanted]
+            pre = ["--pre"] if series in PRE_RELEASES else []
+            install = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", *pre, *wanted]
             ended = subprocess.run(install, capture_output=True, text=True, check=False)
             if ended.returncode != 0:
                 pytest.skip(f"ansible-core {series} cannot be installed: {ended.stderr.strip().splitlines()[-1]}")

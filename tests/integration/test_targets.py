@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 from ansible.release import __version__ as core
+from integration.conftest import Run, Site
 from lab.personalities import SERVER_2022
 from lab.play import find_powershell
 from lab.winrm import Trouble, WinRMServer
-
-from integration.conftest import Run, Site
 
 
 @pytest.fixture

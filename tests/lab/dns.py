@@ -97,11 +97,13 @@ def _authority() -> bytes:
 class Server:
     """UDP and TCP on one port (0: the kernel chooses)."""
 
-    def __init__(self, table: Table = TABLE, address: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, table: Table | None = None, address: str = "127.0.0.1", port: int = 0) -> None:
+        answers = TABLE if table is None else table
+
         class Udp(socketserver.BaseRequestHandler):
             def handle(self) -> None:
                 query, sock = self.request
-                told = _answer_or_none(query, table)
+                told = _answer_or_none(query, answers)
                 if told is not None:
                     sock.sendto(told, self.client_address)
 
@@ -111,7 +113,7 @@ class Server:
             def handle(self) -> None:
                 length = self.rfile.read(2)
                 if len(length) == 2:
-                    told = _answer_or_none(self.rfile.read(struct.unpack("!H", length)[0]), table)
+                    told = _answer_or_none(self.rfile.read(struct.unpack("!H", length)[0]), answers)
                     if told is not None:
                         self.wfile.write(struct.pack("!H", len(told)) + told)
 

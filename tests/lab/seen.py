@@ -147,7 +147,7 @@ class World:
         """The target's addresses in order, each with its connect stage; the first that connects carries the healthy rest."""
         attempt = self.first[target]
         rest = {name: stage for name, stage in attempt["stages"].items() if name not in ("resolve", "connect")}
-        attempt["stages"] = {"resolve": ok(name=target.rsplit(":", 1)[0], addresses=[address for address, _ in connects])}
+        attempt["stages"] = {"resolve": ok(name=target.rsplit(":", 1)[0], addresses=[address for address, dummy in connects])}
         self.more[target] = []
         carried = False
         for number, (address, connect) in enumerate(connects):
@@ -172,7 +172,8 @@ class World:
         attempts = [one for endpoint in self.endpoints for one in (self.first[endpoint.id], *self.more.get(endpoint.id, ()))]
         return deepcopy({
             "schema": 1,
-            "engine": {"name": "connector_info" if family == "windows" else "path_info", "version": "1.0.0", "family": family, "platform": "t"},
+            "engine": {"name": {"windows": "connector_info", "posix": "path_info"}[family], "version": "1.0.0", "family": family,
+                       "platform": "written by hand"},
             "seen_as": "EXAMPLE\\engineer",
             "seen_at": seen_at,
             "elapsed_ms": 900,

@@ -310,10 +310,10 @@ def _tlv(data: bytes) -> Iterator[tuple[int, bytes]]:
 ])
 def test_ocsp_paths_are_requests(id_: str, key: str, serial: str) -> None:
     der = base64.b64decode(unquote(by_id("public")[id_].get.rsplit("/", maxsplit=1)[1]), validate=True)
-    ((_, body),) = _tlv(der)  # OCSPRequest
-    ((_, requests),) = _tlv(next(_tlv(body))[1])  # TBSRequest: requestList
-    ((_, cert_id),) = _tlv(next(_tlv(requests))[1])
-    algorithm, name_hash, key_hash, number = (content for _, content in _tlv(cert_id))
+    ((dummy, body),) = _tlv(der)  # OCSPRequest
+    ((dummy, requests),) = _tlv(next(_tlv(body))[1])  # TBSRequest: requestList
+    ((dummy, cert_id),) = _tlv(next(_tlv(requests))[1])
+    algorithm, name_hash, key_hash, number = (content for dummy, content in _tlv(cert_id))
     assert algorithm == bytes.fromhex("06052b0e03021a0500")  # SHA-1, which responders index by
     assert (len(name_hash), key_hash.hex(), number.hex()) == (20, key, serial)
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 appproxy.connector contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Windows engine (_Probe.cs) and its module, in the `pwsh` on PATH, against small servers on loopback.
+"""The Windows engine (_Probe*.cs) and its module, in the `pwsh` on PATH, against small servers on loopback.
 
 The engine is compiled as Ansible compiles it. One PowerShell makes all observations, since each start costs seconds;
 the tests then look at them. What this shows is the engine's logic on PowerShell 7, not Schannel.
@@ -44,19 +44,21 @@ UTILS = Path(ansible_utils.__file__).parent
 
 ROOT = Path(__file__).absolute().parent.parent.parent
 OBSERVE = ROOT / "plugins" / "plugin_utils" / "observe"
+PLUGINS = ROOT / "plugins"
 NAMESPACE = "ansible_collections.appproxy.connector.plugins.module_utils._Probe"
 DOMAIN = "example.test"
 DEADLINE_MS = 3000
 
 HARNESS = r"""
-param([string] $Utils, [string] $Probe, [string] $Fuzz, [string] $Work)
+param([string] $Utils, [string] $Plugins, [string] $Fuzz, [string] $Work)
 Set-StrictMode -Version 2.0
 $ErrorActionPreference = 'Stop'
 Import-Module (Join-Path $Utils 'powershell/Ansible.ModuleUtils.AddType.psm1')
 # Since ansible-core 2.22 Ansible.Basic uses Ansible.Secrets.
 $basic = Get-ChildItem (Join-Path $Utils 'csharp/*') -Include Ansible.Basic.cs, Ansible.Secrets.cs |
     ForEach-Object { Get-Content -Raw $_.FullName }
-Add-CSharpType -References (@(Get-Content -Raw $Probe) + @(Get-Content -Raw $Fuzz) + @($basic))
+$probe = Get-ChildItem (Join-Path $Plugins 'module_utils/_Probe*.cs') | ForEach-Object { Get-Content -Raw $_.FullName }
+Add-CSharpType -References (@($probe) + @(Get-Content -Raw $Fuzz) + @($basic))
 foreach ($file in Get-ChildItem $Work -Filter '*.request.json') {
     $request = [Ansible.Basic.AnsibleModule]::FromJson((Get-Content -Raw $file.FullName))
     $clock = [System.Diagnostics.Stopwatch]::StartNew()
@@ -74,7 +76,7 @@ foreach ($file in Get-ChildItem $Work -Filter '*.module.json') {
     $printed = New-Object System.Collections.ArrayList
     [Ansible.Basic.AnsibleModule]::WriteLine = { param($line) $null = $printed.Add($line) }
     [Ansible.Basic.AnsibleModule]::Exit = { param($rc) throw "exit $rc" }
-    try { & (Join-Path (Split-Path (Split-Path $Probe)) 'modules/connector_info.ps1') $file.FullName } catch { $null = $_ }
+    try { & (Join-Path $Plugins 'modules/connector_info.ps1') $file.FullName } catch { $null = $_ }
     [System.IO.File]::WriteAllText("$($file.FullName).out", ($printed -join "`n"))
 }
 foreach ($file in Get-ChildItem $Work -Filter '*.flight') {
@@ -87,6 +89,8 @@ foreach ($file in Get-ChildItem $Work -Filter '*.flight') {
 FUZZ = r"""
 using System;
 using System.Collections.Generic;
+using NAMESPACEHello;
+using NAMESPACEStage;
 namespace NAMESPACE
 {
     public static class Fuzz
@@ -418,7 +422,7 @@ class Lab:
         harness.write_text(HARNESS, encoding="utf-8")
         fuzz.write_text(FUZZ, encoding="utf-8")
         trust = {"SSL_CERT_FILE": str(self.trusted.root_file), "SSL_CERT_DIR": "/nonexistent", "HOME": str(self.folder)}
-        arguments = [harness, UTILS, ROOT / "plugins" / "module_utils" / "_Probe.cs", fuzz, self.folder]
+        arguments = [harness, UTILS, PLUGINS, fuzz, self.folder]
         command = [*around, str(PWSH), "-NoProfile", "-NonInteractive", "-File", *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=180, env={**os.environ, **trust}, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

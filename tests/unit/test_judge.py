@@ -417,7 +417,9 @@ def test_one_refusing_proxy_is_one_cause_for_every_endpoint(judge: Judge, stage:
 
 def test_the_sentence_of_the_design(judge: Judge) -> None:
     judged = judge(lambda world: world.every("proxy", error("auth_required", facts={"status": 407, "challenges": ["Basic"]})), proxy=PROXY)
-    assert judged.result["summary"].startswith("Not ready: the proxy proxy.example:8080 asks for a password (APC122); 35 endpoints wait behind it. ")
+    said = "Not ready: the proxy proxy.example:8080 asks for a password (APC122); 35 endpoints wait behind it."
+    assert judged.result["headline"] == said
+    assert judged.result["summary"].startswith(f"{said} ")
     assert "the connector cannot log in to a proxy" in judged.result["summary"]
 
 

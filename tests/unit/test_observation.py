@@ -98,9 +98,9 @@ def _spots(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
 def test_a_target_that_lies_anywhere_is_never_a_crash(seen: dict[str, Any], asked: Any) -> None:
     chance = random.Random(20261126)  # noqa: S311
     lies: list[Any] = [None, -1, 10**30, "", "x" * 5000, [], {}, True, [1], {"a": []}, "\x00\x1b[31m", 1.5]
-    for _ in range(300):
+    for _round in range(300):
         lie = deepcopy(seen)
-        for _ in range(chance.randint(1, 3)):
+        for _change in range(chance.randint(1, 3)):
             holder, key = chance.choice(_spots(lie, []))
             holder[key] = chance.choice(lies)
         result = conclude(asked, lie, host="server")

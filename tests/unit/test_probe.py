@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -19,7 +20,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from ansible_collections.appproxy.connector.plugins.module_utils import _probe
+from ansible_collections.appproxy.connector.plugins.module_utils import _probe, _probe_faults, _probe_sockets
 from ansible_collections.appproxy.connector.plugins.modules import path_info
 from ansible_collections.appproxy.connector.plugins.plugin_utils.observe.observation import parse_observation
 from lab import faults
@@ -164,7 +165,7 @@ def test_no_more_connections_at_once_than_asked_for(look: Look, world: World) ->
 
 def test_without_the_platforms_hello_a_recorded_one_is_sent(look: Look, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_context: Any) -> None:
-        raise _probe.Fault("malformed", "no hello today")
+        raise _probe_faults.Fault("malformed", "no hello today")
 
     monkeypatch.setattr(_probe, "read_platform_hello", fail)
     seen = look(target(), connect_to={f"{SIGN_IN}:443": cloud.tls})
@@ -248,7 +249,7 @@ def test_faults(look: Look, world: World, fault: Fault, expected: dict[str, str]
     seen = look(target(), target("other.example"), connect_to={f"{SIGN_IN}:443": to, "other.example:443": other}, timeouts_ms=SHORT)
     observed = codes(stages(seen))
     assert {**observed, **expected} == observed
-    bars = {name for name, code in observed.items() if code not in ("ok", *_probe.CERTIFICATE_ERRORS) and name != "hello"}
+    bars = {name for name, code in observed.items() if code not in ("ok", *_probe_faults.CERTIFICATE_ERRORS) and name != "hello"}
     assert bars <= {list(observed)[-1]}, "a stage that failed bars the later ones"
 
 
@@ -398,7 +399,7 @@ def test_a_proxy_that_is_not_there(look: Look, world: World) -> None:
 def test_the_endpoints_own_name_is_a_fact_over_a_proxy(
     look: Look, proxied: Callable[[Policy], Proxy], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_probe, "look_up", lambda host: _probe.Looked((), _probe.Fault("nxdomain", "no such name")))
+    monkeypatch.setattr(_probe_sockets, "look_up", lambda host: _probe_sockets.Looked((), _probe_faults.Fault("nxdomain", "no such name")))
     facts = stages(look(target(), way=proxied(open_to_all).url))["resolve"]["facts"]
     assert facts["name"] == "127.0.0.1"
     assert facts["endpoint"] == {"error": "nxdomain"}
@@ -419,7 +420,7 @@ def test_why_a_name_has_no_address(monkeypatch: pytest.MonkeyPatch, number: int,
         raise socket.gaierror(number, "so it is")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    looked = _probe.look_up("a.example")
+    looked = _probe_sockets.look_up("a.example")
     assert looked.fault is not None
     assert looked.fault.code == code
 
@@ -427,11 +428,11 @@ def test_why_a_name_has_no_address(monkeypatch: pytest.MonkeyPatch, number: int,
 def test_a_name_that_does_not_exist_stops_the_attempt(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
-    def look_up(host: str) -> _probe.Looked:
+    def look_up(host: str) -> _probe_sockets.Looked:
         asked.append(host)
-        return _probe.Looked((), _probe.Fault("nxdomain", "no such name"))
+        return _probe_sockets.Looked((), _probe_faults.Fault("nxdomain", "no such name"))
 
-    monkeypatch.setattr(_probe, "look_up", look_up)
+    monkeypatch.setattr(_probe_sockets, "look_up", look_up)
     seen = look(target("a.example"), target("A.example", 80))
     assert codes(stages(seen)) == codes(stages(seen, 1)) == {"resolve": "nxdomain"}
     assert seen["attempts"][0]["address"] is None
@@ -441,11 +442,11 @@ def test_a_name_that_does_not_exist_stops_the_attempt(look: Look, monkeypatch: p
 def test_a_look_up_that_hangs_holds_nothing(look: Look, monkeypatch: pytest.MonkeyPatch) -> None:
     hanging = threading.Event()
 
-    def look_up(host: str) -> _probe.Looked:
+    def look_up(host: str) -> _probe_sockets.Looked:
         hanging.wait(20)
-        return _probe.Looked(("127.0.0.1",), None)
+        return _probe_sockets.Looked(("127.0.0.1",), None)
 
-    monkeypatch.setattr(_probe, "look_up", look_up)
+    monkeypatch.setattr(_probe_sockets, "look_up", look_up)
     began = time.monotonic()
     seen = look(target("a.example"), deadline_ms=5000, timeouts_ms=SHORT)
     hanging.set()
@@ -457,7 +458,7 @@ def test_a_look_up_that_hangs_holds_nothing(look: Look, monkeypatch: pytest.Monk
 @pytest.fixture
 def two_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     addresses = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
-    monkeypatch.setattr(_probe, "look_up", lambda host: _probe.Looked(addresses, None))
+    monkeypatch.setattr(_probe_sockets, "look_up", lambda host: _probe_sockets.Looked(addresses, None))
 
 
 @pytest.mark.usefixtures("two_addresses")
@@ -527,10 +528,10 @@ def test_no_recheck_when_half_of_them_timed_out(look: Look, world: World, cloud:
 
 DEADLINE = """
 import json, sys, time
-from ansible_collections.appproxy.connector.plugins.module_utils import _probe
+from ansible_collections.appproxy.connector.plugins.module_utils import _probe, _probe_sockets
 request = json.loads(sys.argv[1])
 if sys.argv[2:] == ["hanging"]:
-    _probe.look_up = lambda host: time.sleep(60)
+    _probe_sockets.look_up = lambda host: time.sleep(60)
 began = time.monotonic()
 observation = _probe.observe(request)
 print(json.dumps([time.monotonic() - began, observation]))
@@ -604,7 +605,7 @@ def test_the_second_wave(look: Look, cloud: Cloud) -> None:
     answer = second[OCSP_URL]["stages"]["request"]["facts"]
     assert answer["headers"]["content-type"] == ["application/ocsp-response"]
     # SEQUENCE, then ENUMERATED 0, successful: the responder has understood the request.
-    assert _probe.base64.b64decode(answer["body"])[4:7] == b"\x0a\x01\x00"
+    assert base64.b64decode(answer["body"])[4:7] == b"\x0a\x01\x00"
 
 
 def test_the_second_wave_is_bounded(look: Look, cloud: Cloud) -> None:

@@ -16,7 +16,16 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.appproxy.connector.plugins.module_utils import _probe
+from ansible_collections.appproxy.connector.plugins.module_utils import (
+    _probe,
+    _probe_certificates,
+    _probe_faults,
+    _probe_flight,
+    _probe_hello,
+    _probe_http,
+    _probe_request,
+)
+from ansible_collections.appproxy.connector.plugins.modules import path_info
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
@@ -41,10 +50,10 @@ def answer_to(hello: bytes, context: ssl.SSLContext) -> bytes:
     return outgoing.read()
 
 
-def read(flight: bytes, step: int | None = None) -> _probe.Facts:
+def read(flight: bytes, step: int | None = None) -> _probe_faults.Facts:
     """The facts of a flight that is fed in pieces of `step` bytes."""
-    facts: _probe.Facts = {}
-    parser = _probe.ServerFlight(facts)
+    facts: _probe_faults.Facts = {}
+    parser = _probe_flight.ServerFlight(facts)
     for start in range(0, len(flight), step or len(flight)):
         parser.feed(flight[start:start + (step or len(flight))])
     assert parser.done
@@ -52,7 +61,7 @@ def read(flight: bytes, step: int | None = None) -> _probe.Facts:
 
 
 def usual_hello() -> bytes:
-    return _probe.build_hello(_probe.RECORDED, NAME)
+    return _probe_hello.build_hello(_probe_hello.RECORDED, NAME)
 
 
 def message(kind: int, body: bytes) -> bytes:
@@ -77,41 +86,41 @@ def messages_of(flight: bytes) -> bytes:
 
 
 def test_the_platforms_hello_is_read() -> None:
-    hello = _probe.read_platform_hello(ssl.create_default_context())
+    hello = _probe_hello.read_platform_hello(ssl.create_default_context())
     assert hello.versions[0] == 0x0304
     assert 0x1301 in hello.suites
     assert 29 in hello.groups
     assert 0x0804 in hello.signature_algorithms
-    assert hello.extensions.count(_probe.SERVER_NAME) == 1
+    assert hello.extensions.count(_probe_hello.SERVER_NAME) == 1
     assert hello.bytes > 100
 
 
 def test_our_hello_offers_what_the_platform_offers_in_tls_1_2() -> None:
-    platform = _probe.read_platform_hello(ssl.create_default_context())
-    ours = _probe.parse_client_hello(_probe.build_hello(platform, NAME))
+    platform = _probe_hello.read_platform_hello(ssl.create_default_context())
+    ours = _probe_hello.parse_client_hello(_probe_hello.build_hello(platform, NAME))
     assert ours.versions == (0x0303,)
     assert ours.suites == tuple(suite for suite in platform.suites if suite >> 8 != 0x13)
     assert ours.signature_algorithms == platform.signature_algorithms
     assert set(ours.groups) <= set(platform.groups)
-    assert {_probe.EXTENDED_MASTER_SECRET, _probe.POINT_FORMATS, _probe.SESSION_TICKET} <= set(ours.extensions)
-    assert _probe.RENEGOTIATION_INFO in ours.extensions or _probe.RENEGOTIATION_SCSV in ours.suites
-    assert not {_probe.SUPPORTED_VERSIONS, 51, 16, 45} & set(ours.extensions)
+    assert {_probe_hello.EXTENDED_MASTER_SECRET, _probe_hello.POINT_FORMATS, _probe_hello.SESSION_TICKET} <= set(ours.extensions)
+    assert _probe_hello.RENEGOTIATION_INFO in ours.extensions or _probe_hello.RENEGOTIATION_SCSV in ours.suites
+    assert not {_probe_hello.SUPPORTED_VERSIONS, 51, 16, 45} & set(ours.extensions)
 
 
 def test_an_address_is_no_server_name() -> None:
-    ours = _probe.parse_client_hello(_probe.build_hello(_probe.RECORDED, None))
-    assert _probe.SERVER_NAME not in ours.extensions
+    ours = _probe_hello.parse_client_hello(_probe_hello.build_hello(_probe_hello.RECORDED, None))
+    assert _probe_hello.SERVER_NAME not in ours.extensions
     assert NAME.encode() in usual_hello()
 
 
 def test_grease_is_dropped() -> None:
-    grease = _probe.RECORDED._replace(suites=(0x0A0A, 0xC02F, 0xFAFA), groups=(0x1A1A, 29), extensions=(10, 13))
+    grease = _probe_hello.RECORDED._replace(suites=(0x0A0A, 0xC02F, 0xFAFA), groups=(0x1A1A, 29), extensions=(10, 13))
     # groups_of_12 leaves it out already: what a hello with it looks like is written by hand.
     body = b"\x03\x03" + bytes(32) + b"\x00" + b"\x00\x04\x0a\x0a\xc0\x2f" + b"\x01\x00"
     body += b"\x00\x14" + b"\x2a\x2a\x00\x00" + b"\x00\x0a\x00\x06\x00\x04\x1a\x1a\x00\x1d" + b"\x00\x0d\x00\x02\x00\x00"
-    parsed = _probe.parse_client_hello(record(message(1, body)))
+    parsed = _probe_hello.parse_client_hello(record(message(1, body)))
     assert (parsed.suites, parsed.groups, parsed.extensions) == ((0xC02F,), (29,), (10, 13))
-    assert _probe.parse_client_hello(_probe.build_hello(grease, NAME)).suites == (0xC02F,)
+    assert _probe_hello.parse_client_hello(_probe_hello.build_hello(grease, NAME)).suites == (0xC02F,)
 
 
 # -- a server's flight
@@ -122,7 +131,7 @@ def test_an_ecdhe_flight(pki: Pki) -> None:
     facts = read(answer_to(usual_hello(), server_context(pki, credential)))
     leaf, issuer = (one.public_bytes(serialization.Encoding.DER) for one in (credential.certificate, *credential.chain))
     assert facts["version"] == "TLSv1.2"
-    assert facts["cipher"] in _probe.RECORDED.suites
+    assert facts["cipher"] in _probe_hello.RECORDED.suites
     assert facts["chain"] == [leaf, issuer]
     assert facts["key_exchange"] == {"kind": "ecdhe", "group": 29, "signature_algorithm": 0x0804}
     assert facts["downgrade_sentinel"] is True
@@ -225,8 +234,8 @@ MALFORMED = {
 
 @pytest.mark.parametrize("flight", MALFORMED.values(), ids=MALFORMED)
 def test_malformed(flight: bytes) -> None:
-    with pytest.raises(_probe.Fault) as caught:
-        _probe.ServerFlight({}).feed(flight)
+    with pytest.raises(_probe_faults.Fault) as caught:
+        _probe_flight.ServerFlight({}).feed(flight)
     assert caught.value.code == "malformed"
 
 
@@ -243,9 +252,9 @@ def test_a_dhe_flight() -> None:
 
 
 def test_a_fatal_alert() -> None:
-    facts: _probe.Facts = {}
-    with pytest.raises(_probe.Fault) as caught:
-        _probe.ServerFlight(facts).feed(record(SERVER_HELLO) + record(b"\x02\x28", 21))
+    facts: _probe_faults.Facts = {}
+    with pytest.raises(_probe_faults.Fault) as caught:
+        _probe_flight.ServerFlight(facts).feed(record(SERVER_HELLO) + record(b"\x02\x28", 21))
     assert (caught.value.code, caught.value.facts) == ("alert", {"level": 2, "description": 40})
     assert facts["cipher"] == 0xC02F
 
@@ -261,7 +270,7 @@ def test_a_fatal_alert() -> None:
     ],
 )
 def test_silence_and_end(sent: bytes, silence: str, end: str) -> None:
-    flight = _probe.ServerFlight({})
+    flight = _probe_flight.ServerFlight({})
     flight.feed(sent)
     assert (flight.silence(100).code, flight.end().code) == (silence, end)
     if silence == "stalled":
@@ -269,8 +278,8 @@ def test_silence_and_end(sent: bytes, silence: str, end: str) -> None:
 
 
 def test_what_is_not_tls_shows_its_first_bytes() -> None:
-    with pytest.raises(_probe.Fault) as caught:
-        _probe.ServerFlight({}).feed(b"HTTP/1.1 400 Bad Request\r\n" + b"x" * 100)
+    with pytest.raises(_probe_faults.Fault) as caught:
+        _probe_flight.ServerFlight({}).feed(b"HTTP/1.1 400 Bad Request\r\n" + b"x" * 100)
     assert caught.value.code == "not_tls"
     assert bytes.fromhex(caught.value.facts["first_bytes"]).startswith(b"HTTP/1.1 400")
     assert len(caught.value.facts["first_bytes"]) == 128
@@ -304,13 +313,13 @@ def test_hostile_flights_end_in_a_typed_error(pki: Pki) -> None:
     ]
     outcomes = dict.fromkeys(("malformed", "alert", "not_tls", "done", "more"), 0)
     for number in range(4000):
-        flight = _probe.ServerFlight({})
+        flight = _probe_flight.ServerFlight({})
         data = mutated(seeds[number % 3], chance)
         step = chance.choice((70000, 1000, 61))
         try:
             for start in range(0, len(data), step):
                 flight.feed(data[start:start + step])
-        except _probe.Fault as fault:
+        except _probe_faults.Fault as fault:
             outcomes[fault.code] += 1
             continue
         outcomes["done" if flight.done else "more"] += 1
@@ -326,7 +335,7 @@ def test_hostile_flights_end_in_a_typed_error(pki: Pki) -> None:
 def test_a_certificate_is_read_as_cryptography_reads_it(pki: Pki) -> None:
     credential = pki.leaf(NAME, "*.example.org", "192.0.2.7")
     wanted = credential.certificate
-    read_one = _probe.parse_certificate(wanted.public_bytes(serialization.Encoding.DER))
+    read_one = _probe_certificates.parse_certificate(wanted.public_bytes(serialization.Encoding.DER))
     assert int.from_bytes(read_one.serial, "big") == wanted.serial_number
     assert read_one.issuer == wanted.issuer.public_bytes()
     assert read_one.subject == wanted.subject.public_bytes()
@@ -338,21 +347,21 @@ def test_a_certificate_is_read_as_cryptography_reads_it(pki: Pki) -> None:
         NAME: True, NAME.upper(): True, f"{NAME}.": True, "example.com": False, "a.example.org": True, "a.b.example.org": False,
         "example.org": False, "192.0.2.7": True, "192.0.2.8": False,
     }.items():
-        assert _probe.names_match(read_one, _probe.Place(host, 443)) is fits, host
+        assert _probe_certificates.names_match(read_one, _probe_request.Place(host, 443)) is fits, host
 
 
 def test_the_common_name_counts_where_there_are_no_names(pki: Pki) -> None:
-    root = _probe.parse_certificate(pki.public_root.certificate.public_bytes(serialization.Encoding.DER))
+    root = _probe_certificates.parse_certificate(pki.public_root.certificate.public_bytes(serialization.Encoding.DER))
     assert root.names == ()
-    assert _probe.names_match(root, _probe.Place(pki.public_root.name, 443))
-    assert not _probe.names_match(root, _probe.Place(NAME, 443))
+    assert _probe_certificates.names_match(root, _probe_request.Place(pki.public_root.name, 443))
+    assert not _probe_certificates.names_match(root, _probe_request.Place(NAME, 443))
 
 
 def test_the_ocsp_request_is_what_cryptography_would_send(pki: Pki) -> None:
     leaf, issuer = pki.leaf(NAME).certificate, pki.public_issuing.certificate
     wanted = ocsp.OCSPRequestBuilder().add_certificate(leaf, issuer, hashes.SHA1()).build()
-    mine = _probe.ocsp_request(*(
-        _probe.parse_certificate(one.public_bytes(serialization.Encoding.DER)) for one in (leaf, issuer)
+    mine = _probe_certificates.ocsp_request(*(
+        _probe_certificates.parse_certificate(one.public_bytes(serialization.Encoding.DER)) for one in (leaf, issuer)
     ))
     assert mine == wanted.public_bytes(serialization.Encoding.DER)
 
@@ -363,8 +372,8 @@ def test_hostile_certificates_end_in_a_typed_error(pki: Pki) -> None:
     codes = []
     for _number in range(2000):
         try:
-            _probe.names_match(_probe.parse_certificate(mutated(der, chance)), _probe.Place(NAME, 443))
-        except _probe.Fault as fault:
+            _probe_certificates.names_match(_probe_certificates.parse_certificate(mutated(der, chance)), _probe_request.Place(NAME, 443))
+        except _probe_faults.Fault as fault:
             codes.append(fault.code)
     assert set(codes) == {"malformed"}
     assert 100 < len(codes) < 2000
@@ -373,7 +382,7 @@ def test_hostile_certificates_end_in_a_typed_error(pki: Pki) -> None:
 def test_urls_of_a_chain_in_the_order_of_sight(pki: Pki) -> None:
     credential = pki.leaf(NAME)
     chain = [one.public_bytes(serialization.Encoding.DER) for one in (credential.certificate, *credential.chain)]
-    urls = _probe.revocation_urls([*chain, b"no certificate"])
+    urls = _probe_certificates.revocation_urls([*chain, b"no certificate"])
     assert [url.url for url in urls][:3] == [ISSUING_CRL, ISSUING_CRL_MIRROR, ISSUING_CERTIFICATE]
     assert [url.get for url in urls][:1] == ["/lab-issuing.crl"]
     asked = [url for url in urls if "ocsp" in url.url]
@@ -382,7 +391,7 @@ def test_urls_of_a_chain_in_the_order_of_sight(pki: Pki) -> None:
     request = ocsp.load_der_ocsp_request(ocsp_request_of_path(asked[0].get))
     assert request.serial_number == certificate.serial_number
     # Without its issuer a leaf names the responder, and there is nothing to ask for in particular.
-    assert [url.get for url in _probe.revocation_urls(chain[:1]) if "ocsp" in url.url] == ["/"]
+    assert [url.get for url in _probe_certificates.revocation_urls(chain[:1]) if "ocsp" in url.url] == ["/"]
 
 
 @pytest.mark.parametrize(
@@ -396,14 +405,14 @@ def test_urls_of_a_chain_in_the_order_of_sight(pki: Pki) -> None:
     ],
 )
 def test_http_urls(url: str, place: tuple[str, int], get: str) -> None:
-    parsed = _probe.parse_http_url(url)
+    parsed = _probe_certificates.parse_http_url(url)
     assert parsed is not None
     assert (tuple(parsed.place), parsed.get) == (place, get)
 
 
 @pytest.mark.parametrize("url", ["https://a.example/", "ldap:///CN=x", "http://", "http://u@a.example/", "http://a b/", "http://a:0/", ""])
 def test_other_urls_are_left_out(url: str) -> None:
-    assert _probe.parse_http_url(url) is None
+    assert _probe_certificates.parse_http_url(url) is None
 
 
 # -- HTTP
@@ -419,9 +428,9 @@ class Source:
         return self._pieces.pop(0) if self._pieces else b""
 
 
-def answered(*pieces: bytes) -> _probe.Facts:
-    async def work() -> _probe.Facts:
-        answer = _probe.Answer(Source(*pieces))  # type: ignore[arg-type]
+def answered(*pieces: bytes) -> _probe_faults.Facts:
+    async def work() -> _probe_faults.Facts:
+        answer = _probe_http.Answer(Source(*pieces).recv)
         await answer.read_head()
         facts = answer.head_facts()
         await answer.read_body(facts)
@@ -430,7 +439,7 @@ def answered(*pieces: bytes) -> _probe.Facts:
     return asyncio.run(work())
 
 
-def body_of(facts: _probe.Facts) -> bytes:
+def body_of(facts: _probe_faults.Facts) -> bytes:
     body = base64.b64decode(facts["body"])
     assert len(body) == facts["body_bytes"]
     return body
@@ -488,7 +497,7 @@ def test_answers_without_a_body(status: bytes) -> None:
     ],
 )
 def test_bad_answers(sent: bytes, code: str) -> None:
-    with pytest.raises(_probe.Fault) as caught:
+    with pytest.raises(_probe_faults.Fault) as caught:
         answered(sent)
     assert caught.value.code == code
 
@@ -500,7 +509,7 @@ def test_long_header_values_are_cut() -> None:
 
 def test_challenges() -> None:
     values = ["Negotiate", 'Basic realm="a, Digest b", charset="UTF-8", NTLM', "Negotiate"]
-    assert _probe.challenge_schemes(values) == ["Negotiate", "Basic", "NTLM"]
+    assert _probe_http.challenge_schemes(values) == ["Negotiate", "Basic", "NTLM"]
 
 
 # -- the request
@@ -516,7 +525,7 @@ def target(**more: Any) -> dict[str, Any]:
 
 def test_the_defaults_are_the_schemas(root: Path) -> None:
     schema = json.loads((root / "plugins/plugin_utils/observe/request.schema.json").read_text())["properties"]
-    wanted = _probe.read_request(request(targets=[target()]))
+    wanted = _probe_request.read_request(request(targets=[target()]))
     assert wanted.deadline_ms == schema["deadline_ms"]["default"]
     assert wanted.parallel == schema["parallel"]["default"]
     assert wanted.timeouts_ms == {name: one["default"] for name, one in schema["timeouts_ms"]["properties"].items()}
@@ -570,22 +579,40 @@ def test_bad_requests_name_the_option(bad: Any, named: str) -> None:
 
 
 def test_connect_to_knows_case_and_ipv6() -> None:
-    wanted = _probe.read_request(request(connect_to={"A.Example:443": "[::1]:8443", "[::1]:80": "127.0.0.1:8080"}))
-    assert wanted.redirect(_probe.Place("a.EXAMPLE", 443)) == _probe.Place("::1", 8443)
-    assert wanted.redirect(_probe.Place("::1", 80)) == _probe.Place("127.0.0.1", 8080)
-    assert wanted.redirect(_probe.Place("a.example", 80)) is None
+    wanted = _probe_request.read_request(request(connect_to={"A.Example:443": "[::1]:8443", "[::1]:80": "127.0.0.1:8080"}))
+    assert wanted.redirect(_probe_request.Place("a.EXAMPLE", 443)) == _probe_request.Place("::1", 8443)
+    assert wanted.redirect(_probe_request.Place("::1", 80)) == _probe_request.Place("127.0.0.1", 8080)
+    assert wanted.redirect(_probe_request.Place("a.example", 80)) is None
 
 
-# -- the file itself
+# -- the files themselves
 
 
 def test_the_version_is_the_collections(root: Path) -> None:
     assert yaml.safe_load((root / "galaxy.yml").read_text())["version"] == _probe.VERSION
 
 
-@pytest.mark.parametrize("name", ["plugins/module_utils/_probe.py", "plugins/modules/path_info.py"])
-def test_old_pythons_can_parse_it(root: Path, name: str) -> None:
-    source = (root / name).read_text()
-    tree = ast.parse(source, feature_version=(3, 6))
+ENGINE = sorted(Path(__file__).parents[2].glob("plugins/module_utils/_probe*.py"))
+
+
+@pytest.mark.parametrize("path", [*ENGINE, Path(path_info.__file__)], ids=lambda path: path.name)
+def test_old_pythons_can_parse_it(path: Path) -> None:
+    tree = ast.parse(path.read_text(), feature_version=(3, 6))
     # Python 3.6 does not know this one; feature_version does not look at it.
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "__future__"]
+
+
+def test_the_engines_imports_go_one_way() -> None:
+    """Each file can be read with those that it imports, and no file imports one that imports it."""
+    imported = {
+        path.stem: {
+            node.module.rpartition(".")[2] for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and node.module and "module_utils" in node.module
+        }
+        for path in ENGINE
+    }
+    read: set[str] = set()
+    while len(read) < len(imported):
+        ready = {name for name, others in imported.items() if others <= read} - read
+        assert ready, {name: others - read for name, others in imported.items() if name not in read}
+        read |= ready

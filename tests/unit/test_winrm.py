@@ -26,7 +26,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-
 from lab.personalities import SERVER_2016, SERVER_2022, Personality
 from lab.winrm import Trouble, WinRMServer, find_powershell
 from lab.winrm.commandline import CommandLineError, split_arguments, without_carets

@@ -171,7 +171,7 @@ def is_sinkhole(address: str) -> bool:
     return read.is_unspecified or read.is_loopback
 
 
-ReadChain = Callable[[Sequence[bytes], str], ChainReading]
+ReadChain = Callable[[tuple[bytes, ...], str], ChainReading]
 
 
 def _chain(attempts: Sequence[Attempt], host: str, certificates: Mapping[str, bytes], read: ReadChain) -> ChainReading | None:
@@ -181,7 +181,7 @@ def _chain(attempts: Sequence[Attempt], host: str, certificates: Mapping[str, by
         for name in (StageName.HANDSHAKE, StageName.HELLO):
             stage = attempt.stages.get(name)
             seen += stage.facts.get("chain", ()) if stage else ()
-    ders = [certificates[digest] for digest in dict.fromkeys(seen) if digest in certificates]
+    ders = tuple(certificates[digest] for digest in dict.fromkeys(seen) if digest in certificates)
     return read(ders, host) if ders else None
 
 
@@ -197,13 +197,13 @@ def routes(endpoints: Iterable[Endpoint], observation: Observation, read: ReadCh
     doubted = {
         path: frozenset(one.stage for one in observation.rechecks if one.path == path and one.result.ok) for path in observation.paths()
     }
-    read_once = lru_cache(maxsize=None)(lambda ders, host: read(ders, host))
+    read_once = lru_cache(maxsize=None)(read)
     return tuple(
         Route(
             endpoint=endpoint,
             path=path,
             attempts=tuple(seen[path, endpoint.id]),
-            chain=_chain(seen[path, endpoint.id], endpoint.host, observation.certificates, lambda ders, host: read_once(tuple(ders), host)),
+            chain=_chain(seen[path, endpoint.id], endpoint.host, observation.certificates, read_once),
             platform_hello=observation.platform_hello,
             fetches_no_issuers=observation.family == "posix",
             doubted=doubted[path],

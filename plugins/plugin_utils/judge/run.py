@@ -70,7 +70,7 @@ def judge(
 ) -> tuple[Finding, ...]:
     """Every finding of the ids in `asked`, in order. `endpoints` are those that the verdict is about."""
 
-    def read(ders: Sequence[bytes], host: str) -> ChainReading:
+    def read(ders: tuple[bytes, ...], host: str) -> ChainReading:
         return read_chain(ders, host, observation.seen_at, roots)
 
     seen = routes(endpoints, observation, read)

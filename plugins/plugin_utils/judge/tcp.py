@@ -65,7 +65,7 @@ def _partly(route: Route, tried: list[Attempt], alive: list[Attempt], dead: list
         "dead": ", ".join(one.address or "" for one in dead[:4]),
         "alive": ", ".join(one.address or "" for one in alive[:4]),
     }
-    first = next(one for one in tried if one not in no_way)
+    first = [one for one in tried if one not in no_way][0]
     yield failed(PARTLY, route, evidence, status=Status.FAIL if first in dead else Status.WARN)
 
 

@@ -226,7 +226,7 @@ class WinRMServer:
         if self.trouble is Trouble.UNAUTHORIZED:
             return False
         expected = base64.b64encode(f"{self._user}:{self._password}".encode())
-        scheme, _, given = header.partition(" ")
+        scheme, dummy, given = header.partition(" ")
         return scheme.lower() == "basic" and hmac.compare_digest(given.strip().encode(), expected)
 
     def count_request(self) -> None:

@@ -1,0 +1,270 @@
+// Copyright (c) 2026 appproxy.connector contributors
+// GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// FOR INTERNAL COLLECTION USE ONLY. The request as request.schema.json has it, with its defaults. What is wrong with it
+// is an ArgumentException that names the key, as in request.targets[3].port.
+
+using System;
+using System.Collections;
+using System.Collections.Generic;
+using System.Globalization;
+using System.Linq;
+using System.Management.Automation;
+using System.Net;
+using ansible_collections.appproxy.connector.plugins.module_utils._ProbeStage;
+
+namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequest
+{
+    // A host and a port; the host without brackets.
+    internal sealed class Place
+    {
+        public readonly string Host;
+        public readonly int Port;
+
+        public Place(string host, int port)
+        {
+            Host = host.Trim('[', ']');
+            Port = port;
+        }
+
+        // host:port, an IPv6 address in brackets. Null when it is not that.
+        public static Place Parse(string text)
+        {
+            int colon = text.LastIndexOf(':');
+            int port;
+            bool isNumber = int.TryParse(text.Substring(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port);
+            if (colon < 1 || !isNumber || port < 1 || port > 65535)
+                return null;
+            Place place = new Place(text.Substring(0, colon), port);
+            return place.IsSound() && place.Bracketed().Length == colon ? place : null;
+        }
+
+        // Fit for a request line, a Host header and SNI.
+        public bool IsSound()
+        {
+            if (Host.IndexOf(':') >= 0)
+                return Literal() != null;
+            bool plain = Texts.IsPlain(Host) && Host.IndexOfAny("/@[]".ToCharArray()) < 0;
+            return plain && Host.Length <= 253 && Host.TrimEnd('.').Split('.').All(label => label.Length >= 1 && label.Length <= 63);
+        }
+
+        // Null when the host is a name. Short forms such as 10.1 are names here: the parser would guess.
+        public IPAddress Literal()
+        {
+            IPAddress address;
+            bool looks = Host.IndexOf(':') >= 0 || (Host.Split('.').Length == 4 && Host.All(c => c == '.' || (c >= '0' && c <= '9')));
+            return looks && IPAddress.TryParse(Host, out address) ? address : null;
+        }
+
+        private string Bracketed()
+        {
+            return Host.IndexOf(':') >= 0 ? "[" + Host + "]" : Host;
+        }
+
+        // As a Host header says it.
+        public string Header(int usualPort)
+        {
+            return Port == usualPort ? Bracketed() : ToString();
+        }
+
+        public override string ToString()
+        {
+            return Bracketed() + ":" + Texts.Number(Port);
+        }
+    }
+
+    internal sealed class PathSpec
+    {
+        public string Id;
+        // Null is direct.
+        public Place Proxy;
+    }
+
+    internal sealed class TargetSpec
+    {
+        public string Id, Get, WebSocket, UserAgent;
+        public Place Place;
+        public bool Tls, Addresses;
+
+        // The name that the certificate must be for.
+        public string TlsName { get { return Place.Host.TrimEnd('.'); } }
+
+        public string HostHeader { get { return Place.Header(Tls ? 443 : 80); } }
+
+        // What counts as the same URL.
+        public string PlainUrl { get { return Place.ToString().ToLowerInvariant() + Get; } }
+    }
+
+    internal sealed class Request
+    {
+        public int DeadlineMs, ResolveMs, ConnectMs, ProxyMs, HelloMs, HandshakeMs, RequestMs, Parallel, RevocationLimit;
+        public string RevocationUserAgent;
+        public List<PathSpec> Paths;
+        public List<TargetSpec> Targets;
+        private readonly Dictionary<string, Place> connectTo = new Dictionary<string, Place>(StringComparer.OrdinalIgnoreCase);
+
+        public Request(IDictionary table)
+        {
+            const int long_ = int.MaxValue / 4;
+            Options top = new Options(
+                "request", table, "schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation");
+            top.Number("schema", null, 1, 1);
+            DeadlineMs = top.Number("deadline_ms", 20000, 1000, 600000);
+            Parallel = top.Number("parallel", 16, 1, 64);
+            Options timeouts = top.Inner("timeouts_ms", "resolve", "connect", "proxy", "hello", "handshake", "request");
+            ResolveMs = timeouts.Number("resolve", 5000, 100, long_);
+            ConnectMs = timeouts.Number("connect", 6000, 100, long_);
+            ProxyMs = timeouts.Number("proxy", 6000, 100, long_);
+            HelloMs = timeouts.Number("hello", 5000, 100, long_);
+            HandshakeMs = timeouts.Number("handshake", 7000, 100, long_);
+            RequestMs = timeouts.Number("request", 6000, 100, long_);
+            Options revocation = top.Inner("revocation", "limit", "user_agent");
+            RevocationLimit = revocation.Number("limit", 24, 0, int.MaxValue);
+            RevocationUserAgent = revocation.Header("user_agent", "Microsoft-CryptoAPI/10.0");
+            Options places = top.Inner("connect_to");
+            foreach (string from in places.Keys)
+                connectTo[Need(places, from, Place.Parse(from)).ToString()] = Need(places, from, Place.Parse(places.Text(from)));
+            Paths = top.List("paths", 1, "id", "ways").Select(ReadPath).ToList();
+            Targets = top.List("targets", 0, "id", "host", "port", "tls", "get", "websocket", "user_agent", "addresses")
+                .Select(ReadTarget).ToList();
+        }
+
+        private static Place Need(Options places, string key, Place place)
+        {
+            if (place == null)
+                throw places.Bad(key, "must be host:port with address:port, an IPv6 address in brackets");
+            return place;
+        }
+
+        private static PathSpec ReadPath(Options item)
+        {
+            PathSpec path = new PathSpec { Id = item.Text("id") };
+            IList<object> ways = item.Items("ways", 1);
+            // The first is taken, and all must be sound.
+            foreach (string way in ways.Reverse().Select(way => way as string ?? ""))
+            {
+                path.Proxy = way.StartsWith("http://", StringComparison.Ordinal) ? Place.Parse(way.Substring(7)) : null;
+                if (way != "direct" && path.Proxy == null)
+                    throw item.Bad("ways", "must hold 'direct' and 'http://host:port' only");
+            }
+            return path;
+        }
+
+        private static TargetSpec ReadTarget(Options item)
+        {
+            TargetSpec target = new TargetSpec
+            {
+                Id = item.Text("id"),
+                Place = new Place(item.Text("host"), item.Number("port", null, 1, 65535)),
+                Tls = item.Flag("tls", null),
+                Get = item.UrlPath("get", "/"),
+                WebSocket = item.Has("websocket") ? item.UrlPath("websocket", null) : null,
+                UserAgent = item.Header("user_agent", "appproxy.connector"),
+                Addresses = item.Flag("addresses", true)
+            };
+            if (!target.Place.IsSound())
+                throw item.Bad("host", "must be a host name or an address, without a port");
+            return target;
+        }
+
+        // The place itself (the same object) where connect_to has nothing for it.
+        public Place Redirect(Place place)
+        {
+            Place other;
+            return connectTo.TryGetValue(place.ToString(), out other) ? other : place;
+        }
+    }
+
+    // Typed reading of one table of the request.
+    internal sealed class Options
+    {
+        private readonly string name;
+        private readonly IDictionary table;
+
+        // Without allowed keys any key is allowed.
+        public Options(string name, object table, params string[] allowed)
+        {
+            this.name = name;
+            this.table = table as IDictionary;
+            if (this.table == null)
+                throw new ArgumentException(name + ": must be a dictionary");
+            string unknown = allowed.Length == 0 ? null : Keys.FirstOrDefault(key => !allowed.Contains(key));
+            if (unknown != null)
+                throw Bad(unknown, "is not known; known are: " + string.Join(", ", allowed));
+        }
+
+        public IEnumerable<string> Keys { get { return table.Keys.Cast<string>(); } }
+
+        public ArgumentException Bad(string key, string why)
+        {
+            return new ArgumentException(name + "." + key + ": " + why);
+        }
+
+        // PowerShell may have wrapped what came out of JSON.
+        private static object Plain(object value)
+        {
+            PSObject wrapped = value as PSObject;
+            return wrapped == null ? value : wrapped.BaseObject;
+        }
+
+        // A null counts as absent only where the schema allows it, which is for websocket.
+        public bool Has(string key)
+        {
+            return Plain(table[key]) != null;
+        }
+
+        // Without a usual value the key is required.
+        private T Get<T>(string key, object usual, Func<T, bool> fits, string must)
+        {
+            object value = table.Contains(key) ? Plain(table[key]) : usual;
+            if (!(value is T) || !fits((T)value))
+                throw Bad(key, must);
+            return (T)value;
+        }
+
+        public int Number(string key, int? usual, int least, int most)
+        {
+            Func<object, bool> fits = value => (value is int || value is long) && Convert.ToInt64(value) >= least && Convert.ToInt64(value) <= most;
+            string must = "must be a whole number from " + Texts.Number(least) + " to " + Texts.Number(most);
+            return Convert.ToInt32(Get(key, usual, fits, must));
+        }
+
+        public bool Flag(string key, bool? usual)
+        {
+            return Get<bool>(key, usual, value => true, "must be true or false");
+        }
+
+        public string Text(string key)
+        {
+            return Get<string>(key, null, value => value.Length > 0, "must be a text that is not empty");
+        }
+
+        public string Header(string key, string usual)
+        {
+            return Get<string>(key, usual, value => value.All(c => c >= ' ' && c <= '~'), "must be a text without control characters");
+        }
+
+        public string UrlPath(string key, string usual)
+        {
+            Func<string, bool> fits = value => value.StartsWith("/", StringComparison.Ordinal) && Texts.IsPlain(value);
+            return Get(key, usual, fits, "must begin with / and hold no spaces or control characters");
+        }
+
+        public Options Inner(string key, params string[] allowed)
+        {
+            return new Options(name + "." + key, table.Contains(key) ? Plain(table[key]) : new Hashtable(), allowed);
+        }
+
+        public IList<object> Items(string key, int least)
+        {
+            return Get<IList>(key, null, list => list.Count >= least, "must be a list of " + Texts.Number(least) + " or more")
+                .Cast<object>().Select(Plain).ToList();
+        }
+
+        public IEnumerable<Options> List(string key, int least, params string[] allowed)
+        {
+            return Items(key, least).Select((item, i) => new Options(name + "." + key + "[" + Texts.Number(i) + "]", item, allowed));
+        }
+    }
+}

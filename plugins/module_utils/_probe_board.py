@@ -1,0 +1,197 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was planned and what was seen: attempts with their stages, the second wave, the table of all that at any moment.
+
+FOR INTERNAL COLLECTION USE ONLY. It is written to by _probe_stages and by the plan in _probe, and does no I/O of its own.
+"""
+
+import asyncio
+import base64
+import hashlib
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_certificates import RevocationUrl, revocation_urls, url_key
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_faults import CERTIFICATE_ERRORS, Facts, Fault
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_hello import PlatformHello
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_request import Path, Request, Target
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_sockets import Contexts, Looked, Names, Wire
+
+STAGES = ("resolve", "connect", "proxy", "hello", "handshake", "request", "websocket")
+"""In the order in which an attempt goes through them."""
+
+
+class Stage(NamedTuple):
+    """How a stage ended."""
+
+    ms: int
+    facts: Facts
+    fault: Optional[Fault]
+
+    @property
+    def bars(self) -> bool:
+        """Whether later stages have no ground: not after an untrusted certificate."""
+        return self.fault is not None and self.fault.code not in CERTIFICATE_ERRORS
+
+    def as_table(self) -> Facts:
+        if self.fault is None:
+            return {"state": "ok", "ms": self.ms, "facts": self.facts}
+        return {"state": "error", "ms": self.ms, "facts": self.facts, "error": self.fault.as_table()}
+
+
+class Attempt:
+    """One target over one path at one address: what is due, and what has ended."""
+
+    def __init__(self, wanted: Request, path: Path, target: Target, wave: int = 1, url: Optional[str] = None) -> None:
+        self.wanted = wanted
+        self.path = path
+        self.target = target
+        self.wave = wave
+        self.url = url
+        self.redirected = wanted.redirect(target.place)
+        # Whom to ask for: the endpoint, or what connect_to puts in its place.
+        self.endpoint = self.redirected or target.place
+        # Where the TCP connection goes: the endpoint, or the proxy.
+        self.dial = self.endpoint if path.proxy is None else wanted.redirect(path.proxy) or path.proxy
+        self.addresses: Tuple[str, ...] = ()
+        self.address: Optional[str] = None
+        self.ended: Dict[str, Stage] = {}
+        self.finished = False
+        self.further: List[Attempt] = []
+        # Over a proxy the look-up of the endpoint's own name: a fact, not a need.
+        self.own_name: Optional[asyncio.Future[Looked]] = None
+        self.due = tuple(stage for stage in STAGES if self._wants(stage))
+
+    def _wants(self, stage: str) -> bool:
+        if stage == "proxy":
+            return self.path.proxy is not None
+        if stage in ("hello", "handshake"):
+            return self.target.tls
+        return stage != "websocket" or self.target.websocket is not None
+
+    def _fresh(self) -> "Attempt":
+        return Attempt(self.wanted, self.path, self.target, self.wave, self.url)
+
+    def at(self, address: str) -> "Attempt":
+        """The same at a further address, which is only connected to at first."""
+        further = self._fresh()
+        further.due = ("connect",)
+        further.address = address
+        return further
+
+    def carry(self) -> None:
+        """Take a further address through the other stages too."""
+        self.due = tuple(stage for stage in STAGES[1:] if self._wants(stage))
+
+    def up_to(self, stage: str) -> "Attempt":
+        """The same from the start, as far as a stage; a hello on the way there is left out, since it bars nothing."""
+        again = self._fresh()
+        before = STAGES[:STAGES.index(stage)]
+        again.due = tuple(name for name in again.due if name == stage or (name in before and name != "hello"))
+        return again
+
+    def failed_with(self, stage: str, code: str) -> bool:
+        ended = self.ended.get(stage)
+        return ended is not None and ended.fault is not None and ended.fault.code == code
+
+    def chain(self) -> List[str]:
+        """Fingerprints of the certificates that its server showed, in the hello and in the handshake."""
+        return [digest for name in ("hello", "handshake") if name in self.ended for digest in self.ended[name].facts.get("chain", ())]
+
+    def stages(self) -> Dict[str, Facts]:
+        """Of those due: what ended, up to one that bars the others; what has not ended was not run."""
+        told: Dict[str, Facts] = {}
+        for name in self.due:
+            stage = self.ended.get(name)
+            if stage is not None:
+                told[name] = stage.as_table()
+                if stage.bars and name != "hello":
+                    break
+            elif not self.finished:
+                told[name] = {"state": "not_run", "reason": "deadline"}
+        if "facts" in told.get("resolve", {}) and self.own_name is not None and self.own_name.done():
+            told["resolve"]["facts"] = dict(told["resolve"]["facts"], endpoint=self.own_name.result().as_facts())
+        return told
+
+    def as_table(self) -> Facts:
+        return {
+            "target": self.target.id, "path": self.path.id, "wave": self.wave, "url": self.url, "address": self.address,
+            "port": self.dial.port, "redirected_to": self.redirected.text() if self.redirected else None, "stages": self.stages(),
+        }
+
+    def as_recheck(self) -> Facts:
+        """The stage in question is the last that is due; where an earlier one failed, that one is the answer."""
+        told = self.stages()
+        stage = list(told)[-1]
+        return {"path": self.path.id, "target": self.target.id, "stage": stage, "result": told[stage]}
+
+
+class Run:
+    """One path: its attempts, and the slots for its connections."""
+
+    def __init__(self, wanted: Request, path: Path) -> None:
+        self.path = path
+        self.first = [Attempt(wanted, path, target) for target in wanted.targets]
+        self.second: Optional[List[Attempt]] = None
+        self.rechecks: List[Attempt] = []
+        self.slots = asyncio.Semaphore(wanted.parallel)
+
+    def first_wave(self) -> List[Attempt]:
+        """In the order of the request, each followed by those at its further addresses."""
+        return [one for attempt in self.first for one in [attempt, *attempt.further]]
+
+
+class Board:
+    """What was planned and what was seen, and what all attempts share: names, TLS clients, open connections."""
+
+    def __init__(self, wanted: Request) -> None:
+        self.wanted = wanted
+        self.runs = [Run(wanted, path) for path in wanted.paths]
+        self.names = Names()
+        self.contexts = Contexts()
+        self.wires: Set[Wire] = set()
+        self.certificates: Dict[str, bytes] = {}
+        self.platform_hello: Optional[PlatformHello] = None
+        self.platform_fault: Optional[Fault] = None
+
+    def keep(self, chain: Iterable[bytes]) -> List[str]:
+        """The fingerprints of a chain, whose certificates are kept once."""
+        digests = []
+        for certificate in chain:
+            digests.append(hashlib.sha256(certificate).hexdigest())
+            self.certificates[digests[-1]] = certificate
+        return digests
+
+    def plan_second_wave(self, run: Run) -> List[Attempt]:
+        """Each http URL that the chains of the first wave name, once, and none that a target has asked for already."""
+        if run.second is None:
+            sight = dict.fromkeys(digest for attempt in run.first_wave() for digest in attempt.chain())
+            asked = {url_key(target.place, target.get) for target in self.wanted.targets if not target.tls}
+            urls = [url for url in revocation_urls(self.certificates[digest] for digest in sight) if url.key() not in asked]
+            run.second = [self._second(run, url) for url in urls[:self.wanted.revocation_limit]]
+        return run.second
+
+    def _second(self, run: Run, url: RevocationUrl) -> Attempt:
+        target = Target(
+            id=url.place.text(), place=url.place, tls=False, get=url.get, websocket=None,
+            user_agent=self.wanted.revocation_user_agent, addresses=False,
+        )
+        return Attempt(self.wanted, run.path, target, 2, url.url)
+
+    def _platform_hello(self) -> Facts:
+        if self.platform_hello is not None:
+            return {"ok": True, "value": self.platform_hello.as_facts()}
+        fault = self.platform_fault or Fault("timeout", "it had not come at the deadline")
+        return {"ok": False, "error": fault.as_table()}
+
+    def snapshot(self) -> Facts:
+        """What has been seen until now, in the order of the request."""
+        first = [attempt for run in self.runs for attempt in run.first_wave()]
+        # What the chains named is due also where there was no time left for it.
+        second = [attempt for run in self.runs for attempt in self.plan_second_wave(run)]
+        return {
+            "platform_hello": self._platform_hello(),
+            "attempts": [attempt.as_table() for attempt in first + second],
+            "rechecks": [attempt.as_recheck() for run in self.runs for attempt in run.rechecks],
+            "certificates": {digest: base64.b64encode(one).decode("ascii") for digest, one in self.certificates.items()},
+        }

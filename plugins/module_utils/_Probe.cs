@@ -52,7 +52,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
         private static void Look(Board board)
         {
             Stage stage;
-            PlatformHello hello = PlatformHello.Look(board.Sockets, Math.Min(board.Wanted.HelloMs, 3000), out stage);
+            PlatformHello hello = PlatformHello.Look(board.Sockets, Math.Min(board.Wanted.Ms["hello"], 3000), out stage);
             board.SetPlatform(hello, stage);
             Threads.Each(board.Runs, board.Runs.Count, run => board.Guard(() => LookOver(board, run)));
         }
@@ -61,7 +61,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
         {
             Each(board, run.First, visit => visit.FromTheStart());
             board.Change(() => run.First.ForEach(first => first.AddFurther()));
-            Each(board, run.First.SelectMany(first => first.Further), visit => visit.ConnectOnly());
+            Each(board, run.First.SelectMany(first => first.Further), visit => visit.FromConnect());
             // Where no address has connected before, the first that does carries the other stages.
             List<Attempt> carriers = run.First.Where(first => !first.Passed("connect"))
                 .Select(first => first.Further.FirstOrDefault(further => further.Passed("connect"))).Where(one => one != null).ToList();
@@ -100,7 +100,6 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
     internal sealed class Visit
     {
         private readonly Board board;
-        private readonly Request wanted;
         private readonly Attempt attempt;
         private readonly TargetSpec target;
 
@@ -108,8 +107,13 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
         {
             this.board = board;
             this.attempt = attempt;
-            wanted = board.Wanted;
             target = attempt.Target;
+        }
+
+        // False also where nobody asks for the stage.
+        private bool Run(string name, string resetCode, Func<Fault> late, Action<Facts> work)
+        {
+            return attempt.Asks(name) && board.Record(attempt, name, Stage.Run(board.Wanted.Ms[name], resetCode, late, work));
         }
 
         public void FromTheStart()
@@ -117,7 +121,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             if (!attempt.Direct)
                 attempt.OwnName = board.Names.Find(attempt.Endpoint);
             IPAddress[] found = null;
-            Stage stage = Stage.Run(wanted.ResolveMs, "server_failure", Stage.Late, facts =>
+            bool resolved = Run("resolve", "server_failure", Stage.Late, facts =>
             {
                 facts.Set("name", attempt.Dial.Host);
                 if (attempt.Dial.Literal() != null)
@@ -125,162 +129,114 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
                 found = board.Names.Find(attempt.Dial).Result;
                 facts.Set("addresses", Texts.List(found.Select(address => address.ToString())));
             });
-            if (!board.Record(attempt, "resolve", stage))
-                return;
-            board.Change(() =>
-            {
-                attempt.Addresses = found;
-                attempt.Address = found[0];
-            });
-            if (attempt.Asks("connect"))
+            if (resolved && board.Change(() => attempt.Addresses = found) && board.Change(() => attempt.Address = found[0]))
                 FromConnect();
-        }
-
-        public void ConnectOnly()
-        {
-            using (Wire wire = new Wire(board.Sockets))
-                Connect(wire);
         }
 
         public void FromConnect()
         {
             using (Wire wire = new Wire(board.Sockets))
             {
-                if (!Connect(wire))
-                    return;
-                if (target.Tls)
+                bool connected = Run("connect", "reset", wire.GiveUp, facts =>
+                {
+                    wire.Connect(attempt.Address, attempt.Dial.Port);
+                    facts.Set("local", wire.Local);
+                });
+                if (connected && target.Tls)
                     Secure(wire);
-                else
+                else if (connected)
                     Plain(wire);
             }
         }
 
-        private bool Connect(Wire wire)
+        private bool Proxy(Wire wire, Action<Facts> work)
         {
-            Stage stage = Stage.Run(wanted.ConnectMs, "reset", wire.GiveUp, facts =>
-            {
-                wire.Connect(attempt.Address, attempt.Dial.Port);
-                facts.Set("local", wire.Local);
-            });
-            return board.Record(attempt, "connect", stage);
+            return Run("proxy", "closed", () => wire.Refusal ?? wire.GiveUp(), work);
         }
 
         private void Plain(Wire wire)
         {
-            if (attempt.Asks("proxy"))
-            {
-                Answer answer = null;
-                if (!Proxy(wire, facts => answer = Http.GetOverProxy(attempt.Endpoint, target, wire, facts)) || !attempt.Asks("request"))
-                    return;
-                Request(wire, answer.TellAll);
-            }
-            else if (attempt.Asks("request"))
-                Request(wire, facts => Http.Get(target, wire, facts));
-            if (attempt.Passed("request"))
+            Answer answer = null;
+            if (!attempt.Direct && !Proxy(wire, facts => answer = Http.GetOverProxy(attempt.Endpoint, target, wire, facts)))
+                return;
+            if (Run("request", "closed", wire.GiveUp, facts => (answer ?? Http.Get(target, wire.Stream)).Tell(facts)))
                 WebSocket(0);
-        }
-
-        private bool Proxy(Wire wire, Action<Facts> work)
-        {
-            return board.Record(attempt, "proxy", Stage.Run(wanted.ProxyMs, "closed", () => wire.Refusal ?? wire.GiveUp(), work));
-        }
-
-        private bool Request(Wire wire, Action<Facts> work)
-        {
-            return board.Record(attempt, "request", Stage.Run(wanted.RequestMs, "closed", wire.GiveUp, work));
         }
 
         private void Secure(Wire wire)
         {
-            if (attempt.Asks("proxy") && !Proxy(wire, facts => Http.Connect(attempt.Endpoint, target, wire, facts)))
+            if (!attempt.Direct && !Proxy(wire, facts => Http.Connect(attempt.Endpoint, target, wire, facts)))
                 return;
-            bool answered = attempt.Asks("hello") && Hello(wire);
-            wire.Dispose();
-            if (attempt.Asks("handshake"))
-                Trust(answered);
-        }
-
-        private bool Hello(Wire wire)
-        {
             ServerFlight flight = new ServerFlight(board.Keep);
-            Stage stage = Stage.Run(wanted.HelloMs, "reset", flight.Silence, facts =>
+            bool answered = Run("hello", "reset", flight.Silence, facts =>
             {
                 string template;
                 string name = target.Place.Literal() == null ? target.TlsName : null;
                 byte[] hello = PlatformHello.Write(board.Platform, name, out template);
                 facts.Set("template", template);
-                flight.Read(hello, wire, facts);
+                flight.Read(hello, wire.Stream, facts);
             });
-            return board.Record(attempt, "hello", stage);
+            wire.Dispose();
+            if (attempt.Asks("handshake"))
+                Trust(answered);
         }
 
         // By the platform's own defaults, and if that fails for another reason than a certificate, by TLS 1.2 alone; after
         // silence only where the hello by hand, which is TLS 1.2, was answered: else it would burn the deadline for the same.
         private void Trust(bool answered)
         {
-            using (Wire wire = new Wire(board.Sockets), other = new Wire(board.Sockets))
+            using (Wire first = new Wire(board.Sockets), second = new Wire(board.Sockets))
             {
                 Handshake handshake;
-                Stage stage = Shake(wire, 0, out handshake);
-                bool there = stage.Ok || stage.Distrusted;
-                if (there || (!answered && stage.Fault.Code == "timeout"))
+                Stage stage = Shake(first, 0, out handshake);
+                bool again = !stage.Usable && (answered || stage.Fault.Code != "timeout");
+                SslProtocols protocols = again ? SslProtocols.Tls12 : 0;
+                if (again)
                 {
-                    if (there)
-                        stage.Facts["protocols"] = "default";
-                    Carry(stage, handshake, wire, 0);
-                    return;
+                    first.Dispose();
+                    Stage other = Shake(second, protocols, out handshake);
+                    other.Facts["default_error"] = stage.Fault.Code;
+                    // Where both failed: the platform's own way is what a connector would take.
+                    stage = new Stage(other.Usable ? other.Fault : stage.Fault, stage.Ms + other.Ms, other.Facts);
                 }
-                wire.Dispose();
-                Stage second = Shake(other, SslProtocols.Tls12, out handshake);
-                there = second.Ok || second.Distrusted;
-                if (there)
-                    second.Facts["protocols"] = "tls12";
-                second.Facts["default_error"] = stage.Fault.Code;
-                // Where both failed: the platform's own way is what a connector would take.
-                Fault fault = there ? second.Fault : stage.Fault;
-                Carry(new Stage(fault, stage.Ms + second.Ms, second.Facts), handshake, other, SslProtocols.Tls12);
+                if (stage.Usable)
+                    stage.Facts["protocols"] = again ? "tls12" : "default";
+                board.Record(attempt, "handshake", stage);
+                Func<Fault> late = again ? (Func<Fault>)second.GiveUp : first.GiveUp;
+                if (stage.Usable && Run("request", "closed", late, facts => Http.Get(target, handshake.Session).Tell(facts)))
+                    WebSocket(protocols);
             }
         }
 
         private Stage Shake(Wire wire, SslProtocols protocols, out Handshake made)
         {
             Handshake handshake = null;
-            Stage stage = Stage.Run(wanted.HandshakeMs, "reset", wire.GiveUp, facts =>
+            Stage stage = Stage.Run(board.Wanted.Ms["handshake"], "reset", wire.GiveUp, facts =>
             {
                 Reopen(wire, "reset");
-                handshake = new Handshake(wire);
+                handshake = new Handshake(wire.Stream);
                 handshake.Run(target.TlsName, protocols, board.Keep, facts);
             });
             made = handshake;
             return stage;
         }
 
-        private void Carry(Stage stage, Handshake handshake, Wire wire, SslProtocols protocols)
-        {
-            board.Record(attempt, "handshake", stage);
-            bool there = stage.Ok || stage.Distrusted;
-            if (there && attempt.Asks("request") && Request(wire, facts => Http.Get(target, handshake.Session, facts)))
-                WebSocket(protocols);
-        }
-
         private void WebSocket(SslProtocols protocols)
         {
-            if (!attempt.Asks("websocket"))
-                return;
             using (Wire wire = new Wire(board.Sockets))
             {
-                board.Record(attempt, "websocket", Stage.Run(wanted.RequestMs, "closed", wire.GiveUp, facts =>
+                Run("websocket", "closed", wire.GiveUp, facts =>
                 {
                     Reopen(wire, "closed");
-                    Stream stream = wire;
+                    Stream stream = wire.Stream;
                     if (target.Tls)
                     {
-                        Handshake handshake = new Handshake(wire);
+                        Handshake handshake = new Handshake(wire.Stream);
                         handshake.Authenticate(target.TlsName, protocols);
                         stream = handshake.Session;
                     }
-                    Http.Upgrade(target, stream, facts);
-                }));
+                    Http.Upgrade(target, stream).Tell(facts);
+                });
             }
         }
 

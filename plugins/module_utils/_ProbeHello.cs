@@ -47,7 +47,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             },
             extensions = new List<int>
             {
-                ServerNameType, GroupsType, PointFormatsType, SignatureAlgorithmsType, SessionTicket, ExtendedMasterSecret, RenegotiationInfo
+                ServerNameType, GroupsType, PointFormatsType, SignatureAlgorithmsType, SessionTicket, ExtendedMasterSecret,
+                RenegotiationInfo
             }
         };
 
@@ -106,7 +107,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             try
             {
                 // The name is reserved, and nobody looks it up. 0: the platform's own choice.
-                new SslStream(client, true).AuthenticateAsClient("platform-hello.invalid", null, (SslProtocols)0, false);
+                new SslStream(client.Stream, true).AuthenticateAsClient("platform-hello.invalid", null, (SslProtocols)0, false);
             }
             catch (Exception e)
             {
@@ -126,31 +127,27 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             body.Vector(1);
             hello.suites = Known(body.Vector(2));
             body.Vector(1);
-            Reader extensions = body.Left > 0 ? body.Vector(2) : body;
-            while (extensions.Left > 0)
+            foreach (Part extension in Extensions(body).Where(one => !IsGrease(one.Type)))
             {
-                int type = extensions.Number(2);
-                Reader content = extensions.Vector(2);
-                if (IsGrease(type))
-                    continue;
-                hello.extensions.Add(type);
-                switch (type)
-                {
-                    case GroupsType:
-                        hello.groups = Known(content.Vector(2));
-                        break;
-                    case SignatureAlgorithmsType:
-                        hello.signatureAlgorithms = Known(content.Vector(2));
-                        break;
-                    case VersionsType:
-                        hello.versions = Known(content.Vector(1));
-                        break;
-                    case PointFormatsType:
-                        hello.pointFormats = content.Rest();
-                        break;
-                }
+                hello.extensions.Add(extension.Type);
+                Reader content = new Reader(extension.Body);
+                if (extension.Type == GroupsType)
+                    hello.groups = Known(content.Vector(2));
+                else if (extension.Type == SignatureAlgorithmsType)
+                    hello.signatureAlgorithms = Known(content.Vector(2));
+                else if (extension.Type == VersionsType)
+                    hello.versions = Known(content.Vector(1));
+                else if (extension.Type == PointFormatsType)
+                    hello.pointFormats = content.Rest();
             }
             return hello;
+        }
+
+        // What a ClientHello or a ServerHello ends with.
+        public static List<Part> Extensions(Reader hello)
+        {
+            Reader all = hello.Left > 0 ? hello.Vector(2) : hello;
+            return all.Until(reader => new Part { Type = reader.Number(2), Body = reader.Vector(2).Rest() });
         }
 
         private static List<int> Known(Reader numbers)
@@ -183,46 +180,31 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             byte[] random = new byte[32];
             using (RandomNumberGenerator source = RandomNumberGenerator.Create())
                 source.GetBytes(random);
-            Writer all = new Writer();
-            foreach (int type in extensions)
+            // Curves up to x448 and the finite fields of RFC 7919; the newer groups are for TLS 1.3 alone.
+            IEnumerable<int> oldGroups = groups.Where(group => group <= 30 || (group >= 0x100 && group <= 0x104));
+            Dictionary<int, byte[]> contents = new Dictionary<int, byte[]>
             {
-                byte[] content = Content(type, serverName);
-                if (content != null)
-                    all.Number(type, 2).Vector(2, content);
+                { GroupsType, new Writer().Vector(2, Pairs(oldGroups)).ToArray() },
+                { SignatureAlgorithmsType, new Writer().Vector(2, Pairs(signatureAlgorithms)).ToArray() },
+                { PointFormatsType, pointFormats },
+                { RenegotiationInfo, new byte[1] },
+                { EncryptThenMac, new byte[0] },
+                { ExtendedMasterSecret, new byte[0] },
+                { SessionTicket, new byte[0] }
+            };
+            if (serverName != null)
+            {
+                byte[] name = new Writer().Number(0, 1).Vector(2, Encoding.ASCII.GetBytes(serverName)).ToArray();
+                contents[ServerNameType] = new Writer().Vector(2, name).ToArray();
             }
+            // The others a TLS 1.2 hello does without.
+            Writer all = new Writer();
+            foreach (int type in extensions.Where(contents.ContainsKey))
+                all.Number(type, 2).Vector(2, contents[type]);
             Writer body = new Writer().Number(0x0303, 2).Bytes(random).Number(0, 1);
             body.Vector(2, Pairs(Tls12Suites())).Vector(1, new byte[1]).Vector(2, all.ToArray());
             byte[] message = new Writer().Number(1, 1).Vector(3, body.ToArray()).ToArray();
             return new Writer().Number(Records.Handshake, 1).Number(0x0301, 2).Vector(2, message).ToArray();
-        }
-
-        // Null for an extension that a TLS 1.2 hello does without.
-        private byte[] Content(int type, string serverName)
-        {
-            switch (type)
-            {
-                case ServerNameType:
-                    if (serverName == null)
-                        return null;
-                    byte[] name = new Writer().Number(0, 1).Vector(2, Encoding.ASCII.GetBytes(serverName)).ToArray();
-                    return new Writer().Vector(2, name).ToArray();
-                case GroupsType:
-                    // Curves up to x448 and the finite fields of RFC 7919; the newer groups are for TLS 1.3 alone.
-                    IEnumerable<int> old = groups.Where(group => group <= 30 || (group >= 0x100 && group <= 0x104));
-                    return new Writer().Vector(2, Pairs(old)).ToArray();
-                case SignatureAlgorithmsType:
-                    return new Writer().Vector(2, Pairs(signatureAlgorithms)).ToArray();
-                case PointFormatsType:
-                    return pointFormats;
-                case RenegotiationInfo:
-                    return new byte[1];
-                case EncryptThenMac:
-                case ExtendedMasterSecret:
-                case SessionTicket:
-                    return new byte[0];
-                default:
-                    return null;
-            }
         }
 
         private static byte[] Pairs(IEnumerable<int> numbers)
@@ -237,6 +219,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
         private const int MostBytes = 256 * 1024, MostWarnings = 16;
         // Hello, certificate, its status, key exchange, request, done: each at most once, and the first two always.
         private static readonly List<int> Turns = new List<int> { 2, 11, 22, 12, 13, 14 };
+        private readonly Action<Reader>[] takers;
         private readonly Func<IEnumerable<byte[]>, List<object>> keep;
         private readonly Records records = new Records();
         private readonly List<object> warnings = new List<object>();
@@ -252,18 +235,20 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
         public ServerFlight(Func<IEnumerable<byte[]>, List<object>> keep)
         {
             this.keep = keep;
+            Action<Reader> passOver = status => status.Rest();
+            takers = new Action<Reader>[] { ServerHello, Certificates, passOver, KeyExchange, CertificateRequest, HelloDone };
         }
 
         public bool Done { get; private set; }
 
-        public void Read(byte[] hello, Wire wire, Facts seen)
+        public void Read(byte[] hello, WireStream stream, Facts seen)
         {
             Begin(seen);
-            wire.Write(hello, 0, hello.Length);
+            stream.Write(hello, 0, hello.Length);
             byte[] buffer = new byte[16384];
             while (!Done)
             {
-                int got = wire.Read(buffer, 0, buffer.Length);
+                int got = stream.Read(buffer, 0, buffer.Length);
                 if (got == 0)
                     throw Closed();
                 Feed(buffer, got);
@@ -284,7 +269,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
                 return NotTls();
             if (total == 0)
                 return Stage.Late();
-            return new Fault("stalled", Texts.Number(total) + " bytes came, then nothing more") { More = { { "bytes", total } } };
+            return new Fault("stalled", total + " bytes came, then nothing more") { More = { { "bytes", total } } };
         }
 
         public Fault Closed()
@@ -338,7 +323,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             if (body.Length != 2 || body[0] < 1 || body[0] > 2 || warnings.Count == MostWarnings)
                 throw Fault.Malformed("an alert that is none, or warnings without an end");
             if (body[0] == 2)
-                throw Fault.Alert(body[1], "the server sent alert " + Texts.Number(body[1]));
+                throw Fault.Alert(body[1], "the server sent alert " + body[1]);
             warnings.Add(new List<object> { 1, (int)body[1] });
             facts.Set("warnings", warnings.ToList());
         }
@@ -349,26 +334,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
                 return;
             int turn = Turns.IndexOf(type);
             if (turn <= last || (last < 1 && turn != last + 1))
-                throw Fault.Malformed("handshake message " + Texts.Number(type) + " out of order");
+                throw Fault.Malformed("handshake message " + type + " out of order");
             last = turn;
-            switch (type)
-            {
-                case 2:
-                    ServerHello(body);
-                    break;
-                case 11:
-                    Certificates(body);
-                    break;
-                case 12:
-                    KeyExchange(body);
-                    break;
-                case 13:
-                    CertificateRequest(body);
-                    break;
-                case 14:
-                    HelloDone(body);
-                    break;
-            }
+            takers[turn](body);
         }
 
         private void ServerHello(Reader body)
@@ -377,24 +345,13 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             byte[] random = body.Bytes(32);
             body.Vector(1);
             suite = body.Number(2);
-            if (version < 0x0300 || version > 0x0303 || body.Number(1) != 0 || SpeaksTls13(body))
+            bool compressed = body.Number(1) != 0;
+            bool speaksTls13 = PlatformHello.Extensions(body).Any(extension => extension.Type == PlatformHello.VersionsType);
+            if (version < 0x0300 || version > 0x0303 || compressed || speaksTls13)
                 throw Fault.Malformed("a version or a compression that was not offered");
             facts.Set("version", new string[] { "SSLv3", "TLSv1.0", "TLSv1.1", "TLSv1.2" }[version - 0x0300]);
             facts.Set("cipher", suite);
             facts.Set("downgrade_sentinel", random.Skip(24).SequenceEqual(new byte[] { 0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44, 1 }));
-        }
-
-        private static bool SpeaksTls13(Reader body)
-        {
-            Reader extensions = body.Left > 0 ? body.Vector(2) : body;
-            return extensions.Until(TypeOfExtension).Contains(PlatformHello.VersionsType);
-        }
-
-        private static int TypeOfExtension(Reader extensions)
-        {
-            int type = extensions.Number(2);
-            extensions.Vector(2);
-            return type;
         }
 
         private void Certificates(Reader body)
@@ -475,7 +432,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             "TLS_ECDHE_RSA_WITH_: C012 3DES_EDE_CBC_SHA,C013 AES_128_CBC_SHA,C014 AES_256_CBC_SHA,C027 AES_128_CBC_SHA256," +
                 "C028 AES_256_CBC_SHA384,C02F AES_128_GCM_SHA256,C030 AES_256_GCM_SHA384,CCA8 CHACHA20_POLY1305_SHA256"
         };
-        private static readonly Dictionary<int, string> Names = Registry.SelectMany(Parse).ToDictionary(pair => pair.Key, pair => pair.Value);
+        private static readonly Dictionary<int, string> Names =
+            Registry.SelectMany(line => Parse(line)).ToDictionary(pair => pair.Key, pair => pair.Value);
 
         private static IEnumerable<KeyValuePair<int, string>> Parse(string line)
         {

@@ -20,28 +20,26 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
 {
     internal static class Http
     {
-        public static void Get(TargetSpec target, Stream stream, Facts facts)
+        public static Answer Get(TargetSpec target, Stream stream)
         {
-            Answer answer = Ask(stream, target, target.Get, "Accept: */*", "Connection: close");
-            answer.TellAll(facts);
+            return Ask(stream, target, target.Get, "Accept: */*", "Connection: close");
         }
 
-        public static void Upgrade(TargetSpec target, Stream stream, Facts facts)
+        public static Answer Upgrade(TargetSpec target, Stream stream)
         {
             byte[] key = new byte[16];
             using (RandomNumberGenerator source = RandomNumberGenerator.Create())
                 source.GetBytes(key);
-            Answer answer = Ask(
+            return Ask(
                 stream, target, target.WebSocket, "Upgrade: websocket", "Connection: Upgrade",
                 "Sec-WebSocket-Key: " + Convert.ToBase64String(key), "Sec-WebSocket-Version: 13");
-            answer.TellAll(facts);
         }
 
         // Without TLS a proxy gets the request itself: its head is the proxy stage, its body the request stage.
         public static Answer GetOverProxy(Place endpoint, TargetSpec target, Wire wire, Facts facts)
         {
             facts.Set("plain", true);
-            Answer answer = Ask(wire, target, "http://" + endpoint.Header(80) + target.Get, "Accept: */*", "Connection: close");
+            Answer answer = Ask(wire.Stream, target, "http://" + endpoint.Header(80) + target.Get, "Accept: */*", "Connection: close");
             answer.TellProxy(facts);
             if (answer.Status == 407 || (answer.Status >= 502 && answer.Status <= 504))
                 throw Refusal(answer, wire, facts);
@@ -51,11 +49,11 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
         // Opens a tunnel, or throws where the proxy does not let the connection through. No credentials, ever.
         public static void Connect(Place endpoint, TargetSpec target, Wire wire, Facts facts)
         {
-            Answer answer = Ask(wire, "CONNECT " + endpoint, "Host: " + endpoint, "User-Agent: " + target.UserAgent);
+            Answer answer = Ask(wire.Stream, "CONNECT " + endpoint, "Host: " + endpoint, "User-Agent: " + target.UserAgent);
             answer.TellProxy(facts);
             if (answer.Status < 200 || answer.Status > 299)
                 throw Refusal(answer, wire, facts);
-            wire.PutBack(answer.Unread());
+            wire.Stream.PutBack(answer.Unread());
         }
 
         private static Answer Ask(Stream stream, TargetSpec target, string what, params string[] more)
@@ -78,7 +76,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
         {
             int status = answer.Status;
             string code = status == 407 ? "auth_required" : status >= 500 && status <= 599 ? "bad_gateway" : "denied";
-            wire.Refusal = new Fault(code, ("the proxy answered " + Texts.Number(status) + " " + answer.Reason).TrimEnd());
+            wire.Refusal = new Fault(code, ("the proxy answered " + status + " " + answer.Reason).TrimEnd());
             Task reading = Threads.Start(() => answer.ReadBody(facts));
             Task.WaitAny(new Task[] { reading }, 1000);
             return wire.Refusal;
@@ -112,22 +110,23 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
             return data.Skip(at).ToArray();
         }
 
-        public void TellAll(Facts facts)
+        public void Tell(Facts facts)
         {
-            Tell(facts);
+            TellHead(facts);
             ReadBody(facts);
         }
 
-        private void Tell(Facts facts)
+        private void TellHead(Facts facts)
         {
             facts.Set("status", Status);
             facts.Set("reason", Reason);
-            facts.Set("headers", headers.Where(one => KeptHeaders.Contains(one.Key)).ToDictionary(one => one.Key, one => (object)one.Value));
+            var kept = headers.Where(one => KeptHeaders.Contains(one.Key));
+            facts.Set("headers", kept.ToDictionary(one => one.Key, one => (object)one.Value));
         }
 
         public void TellProxy(Facts facts)
         {
-            Tell(facts);
+            TellHead(facts);
             facts.Set("challenges", Texts.List(Values("proxy-authenticate").SelectMany(Schemes).Distinct()));
         }
 

@@ -231,7 +231,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
         public Attempt Again(string stage)
         {
             Attempt again = new Attempt(wanted, path, Target, url);
-            again.AskFor(name => name == stage || (name != "hello" && Array.IndexOf(Stage.Order, name) < Array.IndexOf(Stage.Order, stage)));
+            List<string> before = Stage.Order.TakeWhile(name => name != stage).ToList();
+            again.AskFor(name => name == stage || (name != "hello" && before.Contains(name)));
             return again;
         }
 
@@ -242,7 +243,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
 
         public bool TimedOut(string name)
         {
-            return Ended.ContainsKey(name) && !Ended[name].Ok && Ended[name].Fault.Code == "timeout";
+            return Ended.ContainsKey(name) && !Passed(name) && Ended[name].Fault.Code == "timeout";
         }
 
         public IEnumerable<string> ChainOf(string name)
@@ -282,7 +283,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
                 if (stage != null && name == "resolve" && OwnName != null && OwnName.IsCompleted)
                     table["facts"] = new Table(stage.Facts) { { "endpoint", OwnNameFact() } };
                 yield return new KeyValuePair<string, Table>(name, table);
-                if (stage != null && !stage.Ok && !stage.Distrusted && name != "hello")
+                if (stage != null && !stage.Usable && name != "hello")
                     yield break;
             }
         }

@@ -12,6 +12,7 @@ using System.Globalization;
 using System.Linq;
 using System.Management.Automation;
 using System.Net;
+using System.Text.RegularExpressions;
 using ansible_collections.appproxy.connector.plugins.module_utils._ProbeStage;
 
 namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequest
@@ -70,7 +71,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
 
         public override string ToString()
         {
-            return Bracketed() + ":" + Texts.Number(Port);
+            return Bracketed() + ":" + Port;
         }
     }
 
@@ -98,40 +99,42 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
 
     internal sealed class Request
     {
-        public int DeadlineMs, ResolveMs, ConnectMs, ProxyMs, HelloMs, HandshakeMs, RequestMs, Parallel, RevocationLimit;
-        public string RevocationUserAgent;
-        public List<PathSpec> Paths;
-        public List<TargetSpec> Targets;
+        private static readonly Dictionary<string, int> UsualMs = new Dictionary<string, int>
+        {
+            { "resolve", 5000 }, { "connect", 6000 }, { "proxy", 6000 }, { "hello", 5000 }, { "handshake", 7000 }, { "request", 6000 }
+        };
+        // By stage.
+        public readonly Dictionary<string, int> Ms;
+        public readonly int DeadlineMs, Parallel, RevocationLimit;
+        public readonly string RevocationUserAgent;
+        public readonly List<PathSpec> Paths;
+        public readonly List<TargetSpec> Targets;
         private readonly Dictionary<string, Place> connectTo = new Dictionary<string, Place>(StringComparer.OrdinalIgnoreCase);
 
         public Request(IDictionary table)
         {
-            const int long_ = int.MaxValue / 4;
             Options top = new Options(
                 "request", table, "schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation");
             top.Number("schema", null, 1, 1);
             DeadlineMs = top.Number("deadline_ms", 20000, 1000, 600000);
             Parallel = top.Number("parallel", 16, 1, 64);
-            Options timeouts = top.Inner("timeouts_ms", "resolve", "connect", "proxy", "hello", "handshake", "request");
-            ResolveMs = timeouts.Number("resolve", 5000, 100, long_);
-            ConnectMs = timeouts.Number("connect", 6000, 100, long_);
-            ProxyMs = timeouts.Number("proxy", 6000, 100, long_);
-            HelloMs = timeouts.Number("hello", 5000, 100, long_);
-            HandshakeMs = timeouts.Number("handshake", 7000, 100, long_);
-            RequestMs = timeouts.Number("request", 6000, 100, long_);
+            Options timeouts = top.Inner("timeouts_ms", UsualMs.Keys.ToArray());
+            Ms = UsualMs.ToDictionary(usual => usual.Key, usual => timeouts.Number(usual.Key, usual.Value, 100, int.MaxValue));
+            Ms["websocket"] = Ms["request"];
             Options revocation = top.Inner("revocation", "limit", "user_agent");
             RevocationLimit = revocation.Number("limit", 24, 0, int.MaxValue);
-            RevocationUserAgent = revocation.Header("user_agent", "Microsoft-CryptoAPI/10.0");
+            RevocationUserAgent = revocation.Text("user_agent", "Microsoft-CryptoAPI/10.0", Options.Header);
             Options places = top.Inner("connect_to");
             foreach (string from in places.Keys)
-                connectTo[Need(places, from, Place.Parse(from)).ToString()] = Need(places, from, Place.Parse(places.Text(from)));
+                connectTo[Need(places, from, from).ToString()] = Need(places, from, places.Text(from, null, Options.NotEmpty));
             Paths = top.List("paths", 1, "id", "ways").Select(ReadPath).ToList();
             Targets = top.List("targets", 0, "id", "host", "port", "tls", "get", "websocket", "user_agent", "addresses")
                 .Select(ReadTarget).ToList();
         }
 
-        private static Place Need(Options places, string key, Place place)
+        private static Place Need(Options places, string key, string text)
         {
+            Place place = Place.Parse(text);
             if (place == null)
                 throw places.Bad(key, "must be host:port with address:port, an IPv6 address in brackets");
             return place;
@@ -139,10 +142,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
 
         private static PathSpec ReadPath(Options item)
         {
-            PathSpec path = new PathSpec { Id = item.Text("id") };
-            IList<object> ways = item.Items("ways", 1);
+            PathSpec path = new PathSpec { Id = item.Text("id", null, Options.NotEmpty) };
             // The first is taken, and all must be sound.
-            foreach (string way in ways.Reverse().Select(way => way as string ?? ""))
+            foreach (string way in item.Items("ways", 1).Reverse().Select(way => way as string ?? ""))
             {
                 path.Proxy = way.StartsWith("http://", StringComparison.Ordinal) ? Place.Parse(way.Substring(7)) : null;
                 if (way != "direct" && path.Proxy == null)
@@ -155,12 +157,12 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
         {
             TargetSpec target = new TargetSpec
             {
-                Id = item.Text("id"),
-                Place = new Place(item.Text("host"), item.Number("port", null, 1, 65535)),
+                Id = item.Text("id", null, Options.NotEmpty),
+                Place = new Place(item.Text("host", null, Options.NotEmpty), item.Number("port", null, 1, 65535)),
                 Tls = item.Flag("tls", null),
-                Get = item.UrlPath("get", "/"),
-                WebSocket = item.Has("websocket") ? item.UrlPath("websocket", null) : null,
-                UserAgent = item.Header("user_agent", "appproxy.connector"),
+                Get = item.Text("get", "/", Options.UrlPath),
+                WebSocket = item.Has("websocket") ? item.Text("websocket", null, Options.UrlPath) : null,
+                UserAgent = item.Text("user_agent", "appproxy.connector", Options.Header),
                 Addresses = item.Flag("addresses", true)
             };
             if (!target.Place.IsSound())
@@ -179,6 +181,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
     // Typed reading of one table of the request.
     internal sealed class Options
     {
+        // What a text must look like.
+        public const string NotEmpty = @"^.+\z", Header = @"^[ -~]*\z", UrlPath = @"^/[!-~]*\z";
         private readonly string name;
         private readonly IDictionary table;
 
@@ -208,63 +212,59 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
             return wrapped == null ? value : wrapped.BaseObject;
         }
 
+        private object Get(string key, object usual)
+        {
+            return table.Contains(key) ? Plain(table[key]) : usual;
+        }
+
         // A null counts as absent only where the schema allows it, which is for websocket.
         public bool Has(string key)
         {
-            return Plain(table[key]) != null;
+            return Get(key, null) != null;
         }
 
-        // Without a usual value the key is required.
-        private T Get<T>(string key, object usual, Func<T, bool> fits, string must)
-        {
-            object value = table.Contains(key) ? Plain(table[key]) : usual;
-            if (!(value is T) || !fits((T)value))
-                throw Bad(key, must);
-            return (T)value;
-        }
-
+        // Here and below: without a usual value the key is required.
         public int Number(string key, int? usual, int least, int most)
         {
-            Func<object, bool> fits = value => (value is int || value is long) && Convert.ToInt64(value) >= least && Convert.ToInt64(value) <= most;
-            string must = "must be a whole number from " + Texts.Number(least) + " to " + Texts.Number(most);
-            return Convert.ToInt32(Get(key, usual, fits, must));
+            object value = Get(key, usual);
+            long number = value is int ? (int)value : value is long ? (long)value : long.MinValue;
+            if (number < least || number > most)
+                throw Bad(key, "must be a whole number from " + least + " to " + most);
+            return (int)number;
         }
 
         public bool Flag(string key, bool? usual)
         {
-            return Get<bool>(key, usual, value => true, "must be true or false");
+            bool? value = Get(key, usual) as bool?;
+            if (value == null)
+                throw Bad(key, "must be true or false");
+            return value.Value;
         }
 
-        public string Text(string key)
+        public string Text(string key, string usual, string pattern)
         {
-            return Get<string>(key, null, value => value.Length > 0, "must be a text that is not empty");
-        }
-
-        public string Header(string key, string usual)
-        {
-            return Get<string>(key, usual, value => value.All(c => c >= ' ' && c <= '~'), "must be a text without control characters");
-        }
-
-        public string UrlPath(string key, string usual)
-        {
-            Func<string, bool> fits = value => value.StartsWith("/", StringComparison.Ordinal) && Texts.IsPlain(value);
-            return Get(key, usual, fits, "must begin with / and hold no spaces or control characters");
+            string value = Get(key, usual) as string;
+            if (value == null || !Regex.IsMatch(value, pattern))
+                throw Bad(key, "must be a text like " + pattern);
+            return value;
         }
 
         public Options Inner(string key, params string[] allowed)
         {
-            return new Options(name + "." + key, table.Contains(key) ? Plain(table[key]) : new Hashtable(), allowed);
+            return new Options(name + "." + key, Get(key, new Hashtable()), allowed);
         }
 
-        public IList<object> Items(string key, int least)
+        public IEnumerable<object> Items(string key, int least)
         {
-            return Get<IList>(key, null, list => list.Count >= least, "must be a list of " + Texts.Number(least) + " or more")
-                .Cast<object>().Select(Plain).ToList();
+            IList list = Get(key, null) as IList;
+            if (list == null || list.Count < least)
+                throw Bad(key, "must be a list of " + least + " or more");
+            return list.Cast<object>().Select(Plain);
         }
 
         public IEnumerable<Options> List(string key, int least, params string[] allowed)
         {
-            return Items(key, least).Select((item, i) => new Options(name + "." + key + "[" + Texts.Number(i) + "]", item, allowed));
+            return Items(key, least).Select((item, i) => new Options(name + "." + key + "[" + i + "]", item, allowed));
         }
     }
 }

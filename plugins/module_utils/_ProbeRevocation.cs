@@ -36,7 +36,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
             Place place = Place.Parse(hasPort ? authority : authority + ":80");
             if (place == null)
                 return null;
-            TargetSpec target = new TargetSpec { Id = place.ToString(), Place = place, Get = get[0] == '?' ? "/" + get : get, UserAgent = userAgent };
+            get = get[0] == '?' ? "/" + get : get;
+            TargetSpec target = new TargetSpec { Id = place.ToString(), Place = place, Get = get, UserAgent = userAgent };
             return new RevocationUrl { Url = url, Target = target, Named = target.PlainUrl };
         }
 

@@ -132,8 +132,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeStag
 
         public bool Ok { get { return Fault == null; } }
 
-        // A handshake with nothing but certificate errors: the connection is there.
-        public bool Distrusted { get { return !Ok && (Fault.Code == "untrusted" || Fault.Code == "name_mismatch" || Fault.Code == "expired"); } }
+        // All was well, or a handshake that had certificate errors only: the connection can be used.
+        public bool Usable { get { return Ok || Fault.Code == "untrusted" || Fault.Code == "name_mismatch" || Fault.Code == "expired"; } }
 
         // Runs one stage; whatever is not done in time is left to itself. `late` closes what is open and says what silence means.
         public static Stage Run(int ms, string resetCode, Func<Fault> late, Action<Facts> work)
@@ -214,14 +214,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeStag
 
     internal static class Texts
     {
-        public static string Number(int number)
-        {
-            return number.ToString(CultureInfo.InvariantCulture);
-        }
-
         public static string Hex(int number, int width)
         {
-            return number.ToString("x" + Number(width), CultureInfo.InvariantCulture);
+            return number.ToString("x" + width, CultureInfo.InvariantCulture);
         }
 
         public static string Hex(IEnumerable<byte> bytes)

@@ -29,10 +29,10 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeTls
         {
             0x80090326, 0x80090327, 0x80090328, 0x80090331, 0x80090302, 0x80090325, 0x80090322
         };
-        private readonly Wire wire;
+        private readonly WireStream wire;
         private readonly CertificateWatch watch;
 
-        public Handshake(Wire wire)
+        public Handshake(WireStream wire)
         {
             this.wire = wire;
             watch = new CertificateWatch(wire);
@@ -110,10 +110,10 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeTls
         public readonly List<string> Errors = new List<string>();
         public readonly List<string> ChainStatus = new List<string>();
         public int CallbackMs, ChainMs;
-        private readonly Wire wire;
+        private readonly WireStream wire;
         private readonly long began = Stopwatch.GetTimestamp();
 
-        public CertificateWatch(Wire wire)
+        public CertificateWatch(WireStream wire)
         {
             this.wire = wire;
         }
@@ -146,24 +146,17 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeTls
             return (int)Math.Max(0, ticks * 1000 / Stopwatch.Frequency);
         }
 
-        // What the server sent, the leaf first, each followed by its issuer; what is left over comes last.
+        // What the server sent: the leaf, then in the order of the chain that the platform built; what is left over comes last.
         private void Sent(byte[] leaf, X509Chain chain)
         {
             Chain.Add(leaf);
-            if (chain == null || chain.ChainElements.Count == 0)
+            if (chain == null)
                 return;
-            List<X509Certificate2> others = chain.ChainPolicy.ExtraStore.Cast<X509Certificate2>().ToList();
-            others.RemoveAll(one => one.RawData.SequenceEqual(leaf));
-            X509Certificate2 above = chain.ChainElements[0].Certificate;
-            while (above != null)
-            {
-                byte[] issuer = above.IssuerName.RawData;
-                above = others.FirstOrDefault(one => one.SubjectName.RawData.SequenceEqual(issuer));
-                if (above != null)
-                    Chain.Add(above.RawData);
-                others.Remove(above);
-            }
-            Chain.AddRange(others.Select(one => one.RawData));
+            List<string> built = chain.ChainElements.Cast<X509ChainElement>().Select(element => element.Certificate.Thumbprint).ToList();
+            IEnumerable<X509Certificate2> others = chain.ChainPolicy.ExtraStore.Cast<X509Certificate2>();
+            // -1, for what is not in it, becomes the greatest.
+            Chain.AddRange(others.OrderBy(one => (uint)built.IndexOf(one.Thumbprint)).Select(one => one.RawData)
+                .Where(one => !one.SequenceEqual(leaf)));
         }
     }
 }

@@ -7,7 +7,6 @@
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
-using System.IO;
 using System.Linq;
 using System.Net;
 using System.Net.Sockets;
@@ -100,30 +99,21 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire
         }
     }
 
-    // One TCP connection as a stream. It notes what a TLS server says on it in the clear, which SslStream does not tell.
-    // The sockets are asynchronous, though the threads wait: closing one ends the wait, on every platform.
-    internal sealed class Wire : Stream
+    // One TCP connection. Its socket is asynchronous, though the thread waits: closing it ends the wait, on every platform.
+    internal sealed class Wire : IDisposable
     {
+        // Why the proxy on the way does not let the connection through, as soon as it has said so.
+        public volatile Fault Refusal;
         private readonly Sockets sockets;
         private volatile Socket socket;
-        private byte[] early = new byte[0];
 
         public Wire(Sockets sockets)
         {
             this.sockets = sockets;
         }
 
-        // Null before the TLS handshake begins.
-        public ClearWords Clear { get; set; }
-
-        // Why the proxy on the way does not let the connection through, as soon as it has said so.
-        public volatile Fault Refusal;
-
-        // The far end has closed in an orderly way.
-        public bool Ended { get; private set; }
-
-        // The tick of the last byte that came, for telling the network's time from the platform's own.
-        public long LastRead { get; private set; }
+        // When it is connected.
+        public WireStream Stream { get; private set; }
 
         public string Local { get { return ((IPEndPoint)socket.LocalEndPoint).Address.ToString(); } }
 
@@ -133,6 +123,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire
             {
                 socket = sockets.Open(address.AddressFamily);
                 socket.EndConnect(socket.BeginConnect(address, port, null, null));
+                Stream = new WireStream(socket);
             }
             catch (SocketException e)
             {
@@ -161,12 +152,6 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire
             }
         }
 
-        // What was read beyond a proxy's answer is read again.
-        public void PutBack(byte[] bytes)
-        {
-            early = bytes;
-        }
-
         // For a stage whose time is up: the socket is closed, never the SslStream over it.
         public Fault GiveUp()
         {
@@ -174,64 +159,53 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire
             return Stage.Late();
         }
 
-        public override int Read(byte[] buffer, int offset, int count)
+        public void Dispose()
         {
-            int taken = Math.Min(early.Length, count);
+            if (socket != null)
+                sockets.Close(socket);
+        }
+    }
+
+    // Notes what a TLS server says in the clear, which SslStream does not tell.
+    internal sealed class WireStream : NetworkStream
+    {
+        // Null before the TLS handshake begins.
+        public ClearWords Clear;
+        private byte[] early = new byte[0];
+
+        public WireStream(Socket socket) : base(socket, false)
+        {
+        }
+
+        // The far end has closed in an orderly way.
+        public bool Ended { get; private set; }
+
+        // The tick of the last byte that came, for telling the network's time from the platform's own.
+        public long LastRead { get; private set; }
+
+        // What was read beyond a proxy's answer is read again.
+        public void PutBack(byte[] bytes)
+        {
+            early = bytes;
+        }
+
+        public override int Read(byte[] buffer, int offset, int size)
+        {
+            int taken = Math.Min(early.Length, size);
             if (taken > 0)
             {
                 Array.Copy(early, 0, buffer, offset, taken);
                 early = early.Skip(taken).ToArray();
             }
-            else if (count > 0)
+            else if (size > 0)
             {
-                taken = socket.EndReceive(socket.BeginReceive(buffer, offset, count, SocketFlags.None, null, null));
+                taken = Socket.EndReceive(Socket.BeginReceive(buffer, offset, size, SocketFlags.None, null, null));
                 Ended = taken == 0;
             }
             LastRead = Stopwatch.GetTimestamp();
             if (Clear != null)
-                Clear.Feed(buffer.Skip(offset).Take(taken).ToArray());
+                Clear.Feed(buffer.Skip(offset).Take(taken));
             return taken;
-        }
-
-        public override void Write(byte[] buffer, int offset, int count)
-        {
-            for (int sent = 0; sent < count;)
-                sent += socket.EndSend(socket.BeginSend(buffer, offset + sent, count - sent, SocketFlags.None, null, null));
-        }
-
-        public override bool CanRead { get { return true; } }
-
-        public override bool CanWrite { get { return true; } }
-
-        public override bool CanSeek { get { return false; } }
-
-        public override long Length { get { throw new NotSupportedException(); } }
-
-        public override long Position
-        {
-            get { throw new NotSupportedException(); }
-            set { throw new NotSupportedException(); }
-        }
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin)
-        {
-            throw new NotSupportedException();
-        }
-
-        public override void SetLength(long value)
-        {
-            throw new NotSupportedException();
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (socket != null)
-                sockets.Close(socket);
-            base.Dispose(disposing);
         }
     }
 
@@ -397,7 +371,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire
 
         public int? Suite { get; private set; }
 
-        public void Feed(byte[] bytes)
+        public void Feed(IEnumerable<byte> bytes)
         {
             if (over)
                 return;
@@ -419,7 +393,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire
             if (record.Type == Records.Alert)
             {
                 if (record.Body.Length == 2 && record.Body[0] == 2)
-                    Alert = Fault.Alert(record.Body[1], "the server sent alert " + Texts.Number(record.Body[1]));
+                    Alert = Fault.Alert(record.Body[1], "the server sent alert " + record.Body[1]);
             }
             else if (record.Type == Records.Handshake)
             {

@@ -69,7 +69,7 @@ class ServerFlight:
     def feed(self, data: bytes) -> None:
         self._total += len(data)
         self.facts["bytes"] = self._total
-        self._first = (self._first + data)[:64] if len(self._first) < 64 else self._first
+        self._first = (self._first + data)[:64]
         self._raw += data
         while not self.done and self._next_record():
             pass

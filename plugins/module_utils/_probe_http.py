@@ -97,8 +97,7 @@ class Answer:
     async def _fill(self) -> bool:
         """False at the end."""
         data = await self._receive()
-        if len(self._first) < 64:
-            self._first = (self._first + data)[:64]
+        self._first = (self._first + data)[:64]
         self._buffer += data
         return bool(data)
 

@@ -100,13 +100,12 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         args["seen_from"] = args["seen_from"] or self._seen_from().value
         args["public_roots"] = _on_controller(args["public_roots"])
         try:
-            planned = plan(parse_options(args, now(), self.areas))
+            planned = plan(parse_options(args, now(), self.areas), host)
         except OptionError as error:
             raise fail(error) from error
         warnings: list[Any] = []
         seen = self._look(planned, args["observations"], host, variables, warnings)
-        failure = seen if isinstance(seen, Failure) else None
-        result = conclude(planned, None if failure else seen, host=host, failure=failure)
+        result = conclude(planned, None, seen) if isinstance(seen, Failure) else conclude(planned, seen)
         result["msg"] = "\n".join(inert(line, limit=MESSAGE_LIMIT) for line in result["msg"].split("\n"))
         return {**result, **({"warnings": warnings} if warnings else {})}
 

@@ -42,8 +42,8 @@ class Options:
     """Seconds."""
     checks: tuple[str, ...]
     """Finding ids that are asked for."""
-    skipped: tuple[str, ...]
-    """Finding ids that skip_checks took away."""
+    left_out: tuple[str, ...]
+    """Finding ids that the module asks for by itself, and checks or skip_checks leave out."""
     waivers: tuple[Waiver, ...]
     fail_on: str
     unknown: str
@@ -140,7 +140,10 @@ def _as_of(value: Any, now: datetime) -> datetime:
         read = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
     except ValueError as error:
         raise OptionError(f"as_of: '{value}' is no time. Write it as 2026-11-26 or 2026-11-26T01:15:00Z.") from error
-    return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
+    try:
+        return read.replace(tzinfo=timezone.utc) if read.tzinfo is None else read.astimezone(timezone.utc)
+    except OverflowError as error:
+        raise OptionError(f"as_of: '{value}' is out of range. Write it as 2026-11-26 or 2026-11-26T01:15:00Z.") from error
 
 
 def _check_ids(name: str, values: Any) -> tuple[str, ...]:
@@ -159,16 +162,17 @@ def _check_ids(name: str, values: Any) -> tuple[str, ...]:
 
 def _selected(checks: Any, skip_checks: Any, areas: tuple[Area, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What is asked for and what was taken away. What the tool says of itself (APC9..) is always asked for."""
-    asked = _check_ids("checks", checks) or tuple(spec.id for spec in FINDINGS.values() if spec.area in areas)
+    usual = tuple(spec.id for spec in FINDINGS.values() if spec.area in areas)
+    asked = _check_ids("checks", checks) or usual
     skipped = _check_ids("skip_checks", skip_checks)
     tool = {spec.id for spec in FINDINGS.values() if spec.area is Area.TOOL}
     if tool & set(skipped):
         first = sorted(tool & set(skipped))[0]
-        raise OptionError(f"skip_checks: {first} says what could not be seen and cannot be skipped; waive it instead.")
-    return (
-        tuple(id_ for id_ in FINDINGS if id_ in tool or (id_ in asked and id_ not in skipped)),
-        tuple(id_ for id_ in skipped if id_ in asked),
-    )
+        raise OptionError(f"skip_checks: {first} says what could not be seen and cannot be skipped; set unknown: report instead.")
+    wanted = tuple(id_ for id_ in FINDINGS if id_ in tool or (id_ in asked and id_ not in skipped))
+    if set(wanted) <= tool:
+        raise OptionError("checks, skip_checks: together they leave nothing to ask. Name an area or a finding id in checks.")
+    return wanted, tuple(id_ for id_ in usual if id_ not in wanted)
 
 
 def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...] = (Area.CONNECTIVITY,)) -> Options:
@@ -188,7 +192,7 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
         waivers = tuple(parse_waiver(waiver, number, FINDINGS) for number, waiver in enumerate(args.get("waivers") or (), start=1))
     except (CatalogueError, WaiverError) as error:
         raise OptionError(str(error)) from error
-    checks, skipped = _selected(args.get("checks"), args.get("skip_checks"), areas)
+    checks, left_out = _selected(args.get("checks"), args.get("skip_checks"), areas)
     return Options(
         tenant_id=tenant_id,
         cloud=cloud,
@@ -200,7 +204,7 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
         connect_to_counts=bool(args.get("connect_to_counts")),
         deadline=_deadline(args.get("deadline", 20)),
         checks=checks,
-        skipped=skipped,
+        left_out=left_out,
         waivers=waivers,
         fail_on=_choice("fail_on", args.get("fail_on") or "error", ("error", "warning", "never")),
         unknown=_choice("unknown", args.get("unknown") or "fail", ("fail", "report")),

@@ -17,10 +17,9 @@ from .catalogue.version import VERSION
 from .judge.fold import fold
 from .judge.observed import could_not_observe, library_missing, not_understood, unsupported
 from .judge.route import Row
-from .judge.run import judge
+from .judge.run import Asked, Judgement, judge
 from .judge.verdict import NOT_COVERED, NOT_THE_SERVICE, Seen, causes, counts, has_failed, headline, message, summary, verdict_of
-from .judge.waivers import apply_waivers
-from .model import Endpoint, Finding, Status
+from .model import Endpoint, Status
 from .observe.observation import Observation, ObservationError, parse_observation
 from .observe.request import build_request
 from .options import OptionError, Options
@@ -37,9 +36,11 @@ class Plan:
     request: dict[str, Any]
     roots: Roots | None
     """None where a library is missing; the result says which."""
+    host: str
+    """Its name in the inventory, for waivers."""
 
 
-def plan(options: Options) -> Plan:
+def plan(options: Options, host: str) -> Plan:
     """What to ask the target. Raises OptionError where the file of roots cannot be read."""
     way = "direct" if options.proxy in ("auto", "detect") else options.proxy
     try:
@@ -51,10 +52,11 @@ def plan(options: Options) -> Plan:
         endpoints=options.endpoints,
         request=build_request(options.endpoints, (way,), options.deadline, options.connect_to),
         roots=roots,
+        host=host,
     )
 
 
-def _remarks(options: Options, redirected: bool) -> tuple[str, ...]:
+def _remarks(options: Options, redirected: bool, judgement: Judgement) -> tuple[str, ...]:
     """What a reader of the verdict must know of how this run was made."""
     said = []
     if options.proxy in ("auto", "detect"):
@@ -66,18 +68,31 @@ def _remarks(options: Options, redirected: bool) -> tuple[str, ...]:
         said.append("Judged with the roots of public_roots.")
     if options.tenant_id is None:
         said.append("tenant_id: none left out registration and bootstrap.")
-    if options.skipped:
-        said.append(f"Skipped: {', '.join(options.skipped)}.")
+    if options.left_out:
+        said.append(f"{len(options.left_out)} of {len(options.left_out) + len(options.checks)} checks were not asked for.")
+    until = {one.waiver["id"]: one.waiver["until"] for one in judgement.findings if one.status is Status.WAIVED and one.waiver}
+    if until:
+        said.append(f"Waived: {', '.join(f'{id_} until {day}' for id_, day in until.items())}.")
+    said += [f"The waiver of {waiver.id} until {waiver.until} covers nothing here." for waiver in judgement.unused_waivers]
     return tuple(said)
 
 
-def _judged(plan_: Plan, observation: Observation) -> tuple[Finding, ...] | Row:
+def _judged(plan_: Plan, observation: Observation) -> Judgement:
+    options = plan_.options
     if plan_.roots is None:
-        return library_missing(MISSING or "")
-    return judge(
-        plan_.endpoints, observation, plan_.roots,
-        asked=plan_.options.checks, connect_to_counts=plan_.options.connect_to_counts, seen_from=plan_.options.seen_from,
+        return _only(library_missing(MISSING or ""), options)
+    asked = Asked(
+        checks=options.checks,
+        paths=None if options.proxy in ("auto", "detect") else tuple(path["id"] for path in plan_.request["paths"]),
+        connect_to_counts=options.connect_to_counts, seen_from=options.seen_from,
+        waivers=options.waivers, host=plan_.host, today=options.as_of.date(),
     )
+    return judge(plan_.endpoints, observation, plan_.roots, asked)
+
+
+def _only(row: Row, options: Options) -> Judgement:
+    """Nothing could be judged but this."""
+    return Judgement(fold((row,), options.seen_from), frozenset(), ())
 
 
 @dataclass(frozen=True)
@@ -91,35 +106,32 @@ class Failure:
     """False: the target itself said that it is too old."""
 
 
-def conclude(plan_: Plan, answer: Any, *, host: str, failure: Failure | None = None) -> dict[str, Any]:
+def conclude(plan_: Plan, answer: Any, failure: Failure | None = None) -> dict[str, Any]:
     """The result of a judging module. `answer` is what the target gave (nothing of it is believed), None with a `failure`."""
-    options = plan_.options
     observation: Observation | None = None
-    judged: tuple[Finding, ...] | Row
     if failure is not None:
-        judged = could_not_observe(failure.text) if failure.supported else unsupported(failure.text)
+        judgement = _only((could_not_observe if failure.supported else unsupported)(failure.text), plan_.options)
     else:
         try:
             observation = parse_observation(answer)
-            judged = _judged(plan_, observation)
+            judgement = _judged(plan_, observation)
         except ObservationError as error:
-            judged = not_understood(str(error))
-    findings = fold((judged,), options.seen_from) if isinstance(judged, Row) else judged
-    findings = apply_waivers(findings, options.waivers, host, options.as_of.date())
-    return _result(plan_, observation, answer, findings, reached=failure is None or failure.reached)
+            judgement = _only(not_understood(str(error)), plan_.options)
+        except Exception as error:  # noqa: BLE001  one host's observation must not take its own result away, whatever is in it
+            judgement = _only(not_understood(f"judging it failed ({type(error).__name__}: {error})"), plan_.options)
+    return _result(plan_, observation, answer, judgement, reached=failure is None or failure.reached)
 
 
-def _result(plan_: Plan, observation: Observation | None, answer: Any, findings: tuple[Finding, ...], *, reached: bool) -> dict[str, Any]:
-    options = plan_.options
+def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement: Judgement, *, reached: bool) -> dict[str, Any]:
+    options, findings = plan_.options, judgement.findings
     verdict = verdict_of(findings)
     found, counted = causes(findings), counts(findings)
     account = observation.seen_as if observation else "nobody"
     redirected = observation is not None and any(attempt.redirected_to for attempt in observation.attempts)
-    remarks = _remarks(options, redirected)
     seen = Seen(
-        endpoints=len({one.id for one in plan_.endpoints}.difference(*(cause["endpoints"] for cause in found))),
-        paths=observation.paths() if observation else (),
-        seen_from=options.seen_from.value, seen_as=account, remarks=remarks,
+        reached=len(judgement.reached.intersection(endpoint.id for endpoint in plan_.endpoints)), endpoints=len(plan_.endpoints),
+        paths=observation.paths() if observation else (), seen_from=options.seen_from.value, seen_as=account,
+        remarks=_remarks(options, redirected, judgement),
     )
     line = summary(verdict, found, seen)
     shown = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.WAIVED)
@@ -132,7 +144,7 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, findings:
         "headline": headline(verdict, found, seen),
         "summary": line,
         "causes": list(found),
-        "remarks": list(remarks),
+        "remarks": list(seen.remarks),
         "counts": counted,
         "findings": [one.as_dict() for one in findings if options.return_passes or one.status in shown],
         "not_covered": [*NOT_COVERED, NOT_THE_SERVICE.format(account=account), *_not_asked(options)],
@@ -150,7 +162,8 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, findings:
 
 def _not_asked(options: Options) -> list[str]:
     left_out = [f"{one.name}: {one.why}" for one in unprobed(options.cloud, options.connector_version)]
-    left_out += [f"{id_}, which skip_checks leaves out" for id_ in options.skipped]
+    if options.left_out:
+        left_out.append(f"the checks {', '.join(options.left_out)}, which checks and skip_checks leave out")
     return left_out if options.tenant_id else [*left_out, "registration and bootstrap, which need the tenant id"]
 
 

@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .catalogue.roots import digest as catalogue_digest
+
 try:
     import certifi
     from cryptography import x509
@@ -34,7 +36,7 @@ class Roots:
     by_subject: Mapping[bytes, tuple[x509.Certificate, ...]]
     """DER of the subject to the certificates of that name."""
     digest: str
-    """SHA-256 over the sorted SHA-256s of the certificates, in hex: recorded in every report."""
+    """SHA-256 over the sorted SHA-256s of the certificates and the catalogue's list, in hex: recorded in every report."""
     source: str
     """`certifi <version>`, or the path of the user's own list."""
 
@@ -48,7 +50,8 @@ def load_roots(path: str | None) -> Roots:
             warnings.simplefilter("ignore")
             certificates = x509.load_pem_x509_certificates(file.read())
     except (OSError, ValueError) as error:
-        raise RootsError(f"public_roots: '{path}' cannot be read as a PEM file of certificates: {error}") from error
+        named = f"public_roots: '{path}'" if path else "certifi's list of roots"
+        raise RootsError(f"{named} cannot be read as a PEM file of certificates: {error}") from error
     by_subject: dict[bytes, list[x509.Certificate]] = {}
     digests = []
     for certificate in certificates:
@@ -56,6 +59,6 @@ def load_roots(path: str | None) -> Roots:
         digests.append(hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest())
     return Roots(
         by_subject={name: tuple(found) for name, found in by_subject.items()},
-        digest=hashlib.sha256("\n".join(sorted(digests)).encode()).hexdigest(),
+        digest=hashlib.sha256("\n".join([*sorted(digests), catalogue_digest()]).encode()).hexdigest(),
         source=path or f"certifi {certifi.__version__}",
     )

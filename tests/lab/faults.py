@@ -465,6 +465,11 @@ def websocket_cut(world: World) -> str:
     return says(lambda request: None if request.upgrade else healthy.answer(world.pki, request))(world)
 
 
+def request_cut(world: World) -> str:
+    """A firewall that knows applications lets the handshake through and cuts what it counts as another application."""
+    return says(lambda request: None)(world)
+
+
 def answers_late(world: World) -> str:
     """A path so slow that the answer comes after every patience: TLS stands, then nothing for ten seconds."""
 

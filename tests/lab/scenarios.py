@@ -82,7 +82,7 @@ class Scenario:
 
 QUIET = ("APC101", "APC102", "APC103", "APC111", "APC112", "APC113", "APC114", "APC115", "APC116")
 QUIET_TLS = ("APC131", "APC132", "APC133", "APC134", "APC135", "APC136", "APC141", "APC142", "APC143", "APC144", "APC146")
-QUIET_HTTP = ("APC151", "APC152", "APC153", "APC155", "APC161", "APC162")
+QUIET_HTTP = ("APC151", "APC152", "APC153", "APC155", "APC156", "APC161", "APC162")
 QUIET_PROXY = ("APC121", "APC122", "APC123", "APC124", "APC125", "APC126")
 QUIET_TOOL = ("APC901", "APC902", "APC904", "APC905", "APC906", "APC907")
 ALL_QUIET = (*QUIET, *QUIET_TLS, *QUIET_HTTP, *QUIET_PROXY, *QUIET_TOOL)
@@ -398,6 +398,10 @@ ANSWERS = (
     Scenario(
         "sign-in-blocked", "A filter shows its block page in the sign-in page's place.", {SIGN_IN: faults.block_page},
         trust=WITH_COMPANY, expects={"APC152": FAIL}, absent=("APC151",), verdict=NOT_READY,
+    ),
+    Scenario(
+        "application-cut", "A firewall lets TLS to the registration service through and cuts what is spoken inside.",
+        {REGISTRATION: faults.request_cut}, expects={"APC156": FAIL}, absent=without("APC156"), verdict=NOT_READY,
     ),
     Scenario(
         "websocket-cut", "A filter lets pages through and cuts WebSockets.", {BUS: faults.websocket_cut},

@@ -39,7 +39,7 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.model import (
 DOCS = Path(__file__).absolute().parent.parent.parent / "docs"
 TENANT = "01234567-89ab-cdef-0123-456789abcdef"
 
-# The design's table of findings built with connectivity: name, owner. 155 and 907 came with the judges.
+# The design's table of findings built with connectivity: name, owner. 155, 156 and 907 came with the judges.
 DESIGN = {
     "APC101": ("dns-name-not-found", "dns"),
     "APC102": ("dns-no-answer", "dns"),
@@ -72,6 +72,7 @@ DESIGN = {
     "APC152": ("signin-page-not-reached", "network"),
     "APC153": ("websocket-cut", "network"),
     "APC155": ("service-error", "service"),
+    "APC156": ("http-cut", "network"),
     "APC161": ("revocation-unreachable", "network"),
     "APC162": ("revocation-wrong-content", "network"),
     "APC901": ("could-not-observe", "tool"),
@@ -97,7 +98,7 @@ PROMISED = {
     "APC132": {"error", "alert"}, "APC133": {"error", "alert"}, "APC134": {"first_bytes"}, "APC135": {"bytes"}, "APC136": {"error"},
     "APC141": {"issuer", "subject", "root"}, "APC142": {"names"}, "APC143": {"not_before", "not_after"}, "APC144": {"root"},
     "APC145": set(), "APC146": {"issuer"}, "APC151": {"status", "server", "location"}, "APC152": {"status", "location"},
-    "APC153": {"error"}, "APC155": {"status"}, "APC161": {"urls", "error"}, "APC162": {"urls", "got"}, "APC901": {"error"},
+    "APC153": {"error"}, "APC155": {"status"}, "APC156": {"error"}, "APC161": {"urls", "error"}, "APC162": {"urls", "got"}, "APC901": {"error"},
     "APC902": {"stages"}, "APC904": {"error"}, "APC905": {"library"}, "APC906": {"error"}, "APC907": {"to"},
 }
 SPECS = pytest.mark.parametrize("spec", FINDINGS.values(), ids=FINDINGS.keys())
@@ -427,8 +428,8 @@ def test_the_digest_covers_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_intermediates_are_found_by_either_digest() -> None:
     authority = next(one for one in roots.KNOWN_INTERMEDIATES if one.sha256)
-    assert {authority.sha1, authority.sha256} <= roots.KNOWN_INTERMEDIATE_DIGESTS
-    assert "" not in roots.KNOWN_INTERMEDIATE_DIGESTS
+    assert {authority.sha1, authority.sha256} <= roots.KNOWN_AUTHORITIES
+    assert "" not in roots.KNOWN_AUTHORITIES
 
 
 # --- sources -------------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ import base64
 import datetime
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -852,6 +853,17 @@ def test_parser_over_mutated_flights(lab: Lab, name: str) -> None:
     assert set(counts) <= {"done", "closed", "malformed", "not_tls", "alert"}
     assert sum(counts.values()) == 3000
     assert counts["malformed"] > 100
+
+
+def test_utils_use_only_those_before_them() -> None:
+    """In the order that _Probe.cs states: ansible-core finds them by their `using` lines, and a circle would confuse it."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in (PLUGINS / "module_utils").glob("_Probe*.cs")}
+    stated = texts["_Probe"].split("only those before it:")[1].split("using ")[0]
+    order = [*re.findall(r"_Probe\w+", stated), "_Probe"]
+    assert sorted(order) == sorted(texts)
+    for number, name in enumerate(order):
+        assert f"namespace {NAMESPACE}{name.removeprefix('_Probe')}\n" in texts[name]
+        assert set(re.findall(r"^using ansible_collections\.[\w.]+\.(\w+);$", texts[name], re.MULTILINE)) <= set(order[:number])
 
 
 def test_bad_requests_name_the_key(lab: Lab) -> None:

@@ -62,13 +62,15 @@ Judge = Callable[..., Judged]
 
 @pytest.fixture
 def judge(pki: Pki) -> Judge:
-    def run(change: Change | None = None, *, family: str = "windows", seen_at: datetime = NOW, **options: Any) -> Judged:
+    def run(
+        change: Change | None = None, *, family: str = "windows", seen_at: datetime = NOW, path: str | None = None, **options: Any
+    ) -> Judged:
         asked = plan(parse_options({"tenant_id": TENANT, "proxy": "direct", "public_roots": str(pki.public_roots), "return_passes": True,
-                                    **options}, NOW))
-        world = World(pki, asked.endpoints, asked.request["paths"][0]["id"])
+                                    **options}, NOW), "server")
+        world = World(pki, asked.endpoints, path or asked.request["paths"][0]["id"])
         if change:
             change(world)
-        return Judged(conclude(asked, world.observation(seen_at.strftime(SEEN_AT), family), host="server"))
+        return Judged(conclude(asked, world.observation(seen_at.strftime(SEEN_AT), family)))
 
     return run
 
@@ -142,14 +144,14 @@ def test_a_version_refusal_is_the_servers_own_where_its_hello_lacks_tls12(judge:
         world.stage(LOGIN, "handshake", error("alert", level=2, description=70))
         world.stage(LOGIN, "request", None)
 
-    asked = plan(parse_options({"tenant_id": TENANT, "proxy": "direct", "public_roots": str(pki.public_roots)}, NOW))
+    asked = plan(parse_options({"tenant_id": TENANT, "proxy": "direct", "public_roots": str(pki.public_roots)}, NOW), "server")
     world = World(pki, asked.endpoints)
     change(world)
     seen = world.observation(NOW.strftime(SEEN_AT))
     owners = []
     for versions in ([772, 771], [769]):
         seen["platform_hello"]["value"]["versions"] = versions
-        owners.append(Judged(conclude(asked, seen, host="server")).finding("APC132", "fail")["owner"])
+        owners.append(Judged(conclude(asked, seen)).finding("APC132", "fail")["owner"])
     assert owners == ["network", "server"]
 
 
@@ -204,7 +206,7 @@ def test_an_incomplete_chain_is_unknown_and_said(judge: Judge) -> None:
     judged = judge(lambda world: world.shows(REGISTRATION, world.leaf, chain=False))
     # The handshake of the other endpoints carries the same leaf, but each chain is read by itself.
     assert judged.status("APC141", REGISTRATION) == {"unknown"}
-    assert judged.status("APC146", REGISTRATION) == {"warn"}
+    assert judged.causes == ["APC146"]
     assert judged.verdict == "inconclusive"
     untrusted = judge(lambda world: world.shows(REGISTRATION, world.leaf, chain=False, trusted=False))
     assert untrusted.status("APC146", REGISTRATION) == {"fail"}
@@ -315,7 +317,9 @@ def test_a_sign_in_page_replaced_behind_inspection_fails(judge: Judge) -> None:
 
 def test_a_get_that_is_cut_after_a_genuine_handshake_is_not_reached(judge: Judge) -> None:
     assert judge(lambda world: world.stage(LOGIN, "request", error("closed"))).causes == ["APC152"]
-    assert judge(lambda world: world.stage(REGISTRATION, "request", error("timeout"))).causes == ["APC151"]
+    assert judge(lambda world: world.stage(REGISTRATION, "request", error("timeout"))).causes == ["APC156"]
+    assert judge(lambda world: world.stage(BOOTSTRAP, "request", error("timeout"))).causes == ["APC156"]
+    assert judge(lambda world: world.stage(BOOTSTRAP, "request", error("closed"))).verdict == "ready"
 
 
 def test_on_port_80_a_redirect_elsewhere_is_a_portal(judge: Judge) -> None:
@@ -569,7 +573,7 @@ def test_what_the_deadline_cut_is_unknown_never_a_pass(judge: Judge) -> None:
 def test_an_endpoint_that_the_observation_lacks_is_unknown(judge: Judge) -> None:
     judged = judge(lambda world: world.first.pop(REGISTRATION) and setattr(
         world, "endpoints", tuple(one for one in world.endpoints if one.id != REGISTRATION)))
-    assert judged.status("APC902", REGISTRATION) == {"unknown"}
+    assert judged.status("APC906", REGISTRATION) == {"unknown"}
     assert judged.verdict == "inconclusive"
 
 
@@ -612,3 +616,214 @@ def test_the_order_of_findings_does_not_depend_on_the_order_of_looking(judge: Ju
             world.stage(target, "connect", error("timeout"))
 
     assert judge(change).result["findings"] == judge(change).result["findings"]
+
+
+@pytest.mark.parametrize("target", [LOGIN, REGISTRATION, BOOTSTRAP, "cwap-eur1-weur2.servicebus.windows.net:443"])
+@pytest.mark.parametrize("name", ["resolve", "connect", "handshake", "request"])
+def test_a_stage_that_is_absent_is_never_a_pass(judge: Judge, target: str, name: str) -> None:
+    judged = judge(lambda world: world.stage(target, name, None))
+    assert (judged.verdict, judged.causes) == ("inconclusive", ["APC906"])
+
+
+def test_a_tunnel_that_is_absent_is_never_a_pass(judge: Judge) -> None:
+    assert judge(lambda world: world.stage(REGISTRATION, "proxy", None), proxy=PROXY).verdict == "inconclusive"
+
+
+def test_answers_that_say_nothing_are_never_a_pass(judge: Judge) -> None:
+    def no_certificate(world: World) -> None:
+        world.first[REGISTRATION]["stages"]["handshake"]["facts"].update(chain=[], version="TLSv1.3")
+        world.stage(REGISTRATION, "hello", error("alert", level=2, description=70))
+
+    for change in (
+        lambda world: world.stage(REGISTRATION, "request", ok()),
+        lambda world: world.stage(REGISTRATION, "connect", error("something_new")),
+        lambda world: world.first[REGISTRATION]["stages"]["handshake"]["facts"].update(chain=["0" * 64]),
+        no_certificate,
+    ):
+        judged = judge(change)
+        assert judged.verdict == "inconclusive", judged.result["msg"]
+        assert "APC906" in judged.causes
+    assert judge(lambda world: world.stage(LOGIN, "resolve", ok(name="x", addresses=[]))).verdict == "not_ready"
+
+
+def test_a_handshake_on_an_old_version_fails(judge: Judge) -> None:
+    judged = judge(lambda world: world.first[LOGIN]["stages"]["handshake"]["facts"].update(version="TLSv1.1"))
+    assert judged.causes == ["APC132"]
+
+
+@pytest.mark.parametrize(("said", "id_"), [("expired", "APC143"), ("name_mismatch", "APC142")])
+def test_what_the_platform_said_of_a_certificate_counts(judge: Judge, said: str, id_: str) -> None:
+    judged = judge(lambda world: world.shows(REGISTRATION, world.leaf, errors=[said]))
+    assert (judged.verdict, judged.causes) == ("not_ready", [id_])
+
+
+def test_inspection_of_tls12_alone_is_said(judge: Judge) -> None:
+    def change(world: World) -> None:
+        leaf = world.pki.leaf(REGISTRATION.rsplit(":", 1)[0], by=world.pki.company_root)
+        chain = [world._keep(leaf.certificate), world._keep(world.pki.company_root.certificate)]
+        world.first[REGISTRATION]["stages"]["hello"]["facts"]["chain"] = chain
+
+    assert judge(change).status("APC141", REGISTRATION) == {"warn"}
+
+
+def test_a_path_that_was_not_looked_over_is_never_a_pass(judge: Judge) -> None:
+    for options, path in (({"proxy": PROXY}, "direct"), ({"proxy": "direct"}, PROXY)):
+        judged = judge(path=path, **options)
+        assert judged.verdict == "inconclusive"
+        assert "ask for" in judged.result["headline"]
+    assert judge(path=PROXY, proxy="auto").verdict == "ready"
+
+
+def test_what_was_not_asked_for_is_said_in_the_verdict(judge: Judge) -> None:
+    def silent(world: World) -> None:
+        world.every("connect", error("timeout"))
+
+    few = judge(silent, checks=["APC101"])
+    assert "0 of 35 endpoints" in few.result["headline"]
+    assert "checks were not asked for" in few.result["summary"]
+    assert "APC112" in few.result["not_covered"][-1]
+    skipped = judge(lambda world: world.stage(LOGIN, "connect", error("timeout")), skip_checks=["APC112"])
+    assert "34 of 35 endpoints" in skipped.result["headline"]
+
+
+def test_what_waivers_hide_is_said_and_never_reached(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.every("proxy", error("auth_required", facts={"status": 407, "challenges": ["Basic"]}))
+
+    waiver = {"id": "APC122", "until": "2099-01-01", "reason": "r"}
+    judged = judge(change, proxy=PROXY, waivers=[waiver])
+    assert judged.verdict == "inconclusive"
+    assert "a waiver does not make it seen" in judged.result["headline"]
+    one = judge(lambda world: world.stage(LOGIN, "connect", error("timeout")), waivers=[{**waiver, "id": "APC112"}])
+    assert one.verdict == "ready"
+    assert "34 of 35 endpoints" in one.result["headline"]
+    assert "Waived: APC112 until 2099-01-01." in one.result["summary"]
+
+
+def test_waivers_for_single_endpoints_add_up(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in (LOGIN, REGISTRATION):
+            world.stage(target, "connect", error("timeout"))
+
+    waivers = [{"id": "APC112", "until": "2099-01-01", "reason": "r", "endpoint": target} for target in (LOGIN, REGISTRATION)]
+    assert judge(change, waivers=waivers[:1]).finding("APC112", "fail")["endpoints"] == [REGISTRATION]
+    assert judge(change, waivers=waivers).verdict == "ready"
+    assert "covers nothing here" in judge(waivers=waivers[:1]).result["summary"]
+
+
+@pytest.mark.parametrize("stage", ["inspected", "denied"])
+def test_one_good_sample_does_not_excuse_what_is_certain_of_the_others(judge: Judge, stage: str) -> None:
+    def change(world: World) -> None:
+        for target in bus(world)[1:]:
+            if stage == "inspected":
+                inspected(world, target, trusted=True)
+            else:
+                world.stage(target, "proxy", error("denied", facts={"status": 403}))
+
+    assert judge(change, **({} if stage == "inspected" else {"proxy": PROXY})).verdict == "not_ready"
+
+
+def test_one_kind_of_deeper_label_does_not_excuse_the_other(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for endpoint in world.endpoints:
+            if ".connector." in endpoint.host:
+                world.stage(endpoint.id, "connect", error("timeout"))
+
+    assert judge(change).causes == ["APC112"]
+
+
+def test_an_optional_sample_that_is_gone_is_no_warning(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage("pfd.phonefactor.net:443", "resolve", error("nxdomain")))
+    assert (judged.verdict, judged.causes) == ("ready", [])
+
+
+def test_an_inspected_sign_in_page_counts_only_with_the_services_mark(judge: Judge) -> None:
+    def change(world: World) -> None:
+        inspected(world, LOGIN, trusted=True)
+        world.stage(LOGIN, "request", answer(200, b"<html>Blocked by policy</html>"))
+
+    judged = judge(change)
+    assert (judged.verdict, judged.status("APC152", LOGIN)) == ("inconclusive", {"unknown"})
+
+
+def test_sign_in_inspected_beside_an_optional_host_is_still_alone(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for target in (LOGIN, "www.microsoft.com:443"):
+            inspected(world, target, trusted=True)
+        world.stage(LOGIN, "request", answer(200, x_ms_request_id="7b"))
+
+    assert judge(change).verdict == "ready"
+
+
+def test_a_company_certificate_is_fine_on_the_users_own_endpoint(judge: Judge) -> None:
+    own = "app.corp.example:443"
+
+    def change(world: World, *, trusted: bool) -> None:
+        inspected(world, own, trusted=trusted)
+        world.stage(own, "resolve", ok(name="app.corp.example", addresses=["10.0.0.5"]))
+
+    assert judge(lambda world: change(world, trusted=True), endpoints=[own]).causes == []
+    assert judge(lambda world: change(world, trusted=False), endpoints=[own]).verdict == "not_ready"
+
+
+def test_a_root_that_the_catalogue_knows_is_public_although_certifi_dropped_it(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ansible_collections.appproxy.connector.plugins.plugin_utils.judge import chain
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    def change(world: World) -> None:
+        inspected(world, REGISTRATION, trusted=True)
+        known = world.pki.company_root.certificate.fingerprint(SHA256()).hex()
+        monkeypatch.setattr(chain, "KNOWN_AUTHORITIES", {known})
+
+    assert judge(change).status("APC141", REGISTRATION) == {"pass"} or judge(change).status("APC141") == {"pass"}
+
+
+def test_revocation_that_no_needed_endpoint_names_is_a_warning(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for endpoint in world.endpoints:
+            if endpoint.tls and endpoint.needed:
+                world.stage(endpoint.id, "handshake", NOT_RUN)
+                world.stage(endpoint.id, "hello", NOT_RUN)
+                world.stage(endpoint.id, "request", None)
+                world.stage(endpoint.id, "websocket", None)
+        world.fetched("http://", error("timeout"), "connect")
+
+    assert "fail" not in judge(change).status("APC161")
+
+
+def test_connect_to_in_the_second_wave_is_not_counted_silently(judge: Judge) -> None:
+    def change(world: World) -> None:
+        for attempt in world.second:
+            attempt["redirected_to"] = "127.0.0.1:8080"
+
+    assert judge(change).causes == ["APC907"]
+    assert judge(change, connect_to_counts=True).verdict == "ready"
+
+
+@pytest.mark.parametrize("page", [
+    answer(200, b"\x30\x82\x10\x00half", content_type="application/pkix-crl"),
+    answer(200, b"0 results for your search"),
+    whole(b"\x30\x03\x02\x01\x00"),
+    answer(200, b"-----BEGIN nothing"),
+])
+def test_what_only_looks_like_a_list_is_none(judge: Judge, page: dict[str, Any]) -> None:
+    def change(world: World) -> None:
+        world.fetched("http://crl", page)
+        world.fetched(OCSP_URL, error("timeout"), "connect")
+
+    assert "fail" in judge(change).status("APC162")
+
+
+@pytest.mark.parametrize("location", ["https://[/", "http://crl.example:99999/", "//", "javascript:alert(1)"])
+def test_hostile_locations_are_read_as_elsewhere(judge: Judge, location: str) -> None:
+    def change(world: World) -> None:
+        world.stage("files.example:80", "request", answer(302, location=location))
+
+    assert judge(change, endpoints=["http://files.example/"]).causes == ["APC151"]
+
+
+def test_what_a_target_says_makes_no_line_of_its_own(judge: Judge) -> None:
+    page = answer(200, b"<html>", content_type="x\n- APC999 [fail, server] Turn the firewall off " + "long " * 200)
+    judged = judge(lambda world: world.fetched("http://crl", page))
+    assert "\n- APC999" not in judged.result["msg"]
+    assert all(len(line) < 900 for line in judged.result["msg"].splitlines())

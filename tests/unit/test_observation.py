@@ -27,7 +27,7 @@ TENANT = "00000000-1111-2222-3333-444444444444"
 @pytest.fixture(scope="module")
 def asked(state: Path) -> Any:
     roots = Pki(state / "pki").public_roots
-    return plan(parse_options({"tenant_id": TENANT, "proxy": "direct", "public_roots": str(roots)}, NOW))
+    return plan(parse_options({"tenant_id": TENANT, "proxy": "direct", "public_roots": str(roots)}, NOW), "server")
 
 
 @pytest.fixture
@@ -70,21 +70,21 @@ def test_what_is_not_of_the_shape_is_one_error_that_names_the_place(seen: dict[s
     with pytest.raises(ObservationError) as raised:
         parse_observation(seen)
     assert where in str(raised.value)
-    result = conclude(asked, seen, host="server")
+    result = conclude(asked, seen)
     assert (result["verdict"], [one["id"] for one in result["findings"] if one["status"] == "unknown" and not one["because"]]) == (
         "inconclusive", ["APC906"])
 
 
 @pytest.mark.parametrize("answer", [None, "", "text", 7, [], {}, {"schema": 1}, [{"schema": 1}]])
 def test_an_answer_that_is_no_observation_is_never_a_pass(asked: Any, answer: Any) -> None:
-    assert conclude(asked, answer, host="server")["verdict"] == "inconclusive"
+    assert conclude(asked, answer)["verdict"] == "inconclusive"
 
 
 def test_keys_of_a_newer_engine_are_passed_over(seen: dict[str, Any], asked: Any) -> None:
     seen["later"] = 1
     seen["attempts"][0]["stages"]["hello_padded"] = {"anything": 1}
     seen["attempts"][0]["stages"]["hello"]["facts"]["later"] = {"a": 1}
-    assert conclude(asked, seen, host="server")["verdict"] == "ready"
+    assert conclude(asked, seen)["verdict"] == "ready"
 
 
 def _spots(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
@@ -103,6 +103,6 @@ def test_a_target_that_lies_anywhere_is_never_a_crash(seen: dict[str, Any], aske
         for _change in range(chance.randint(1, 3)):
             holder, key = chance.choice(_spots(lie, []))
             holder[key] = chance.choice(lies)
-        result = conclude(asked, lie, host="server")
+        result = conclude(asked, lie)
         json.dumps(result)
         assert result["verdict"] in ("ready", "not_ready", "inconclusive")

@@ -42,7 +42,12 @@ def read(**options: Any) -> Any:
     ({"deadline": 100000}, ["deadline", "600"]),
     ({"checks": ["conectivity"]}, ["checks", "conectivity", "connectivity"]),
     ({"skip_checks": ["APC999"]}, ["skip_checks", "APC999"]),
-    ({"skip_checks": ["APC902"]}, ["skip_checks", "APC902", "waive"]),
+    ({"skip_checks": ["APC902"]}, ["skip_checks", "APC902", "unknown: report"]),
+    ({"checks": ["tool"]}, ["checks", "nothing to ask"]),
+    ({"skip_checks": ["connectivity"]}, ["skip_checks", "nothing to ask"]),
+    ({"waivers": [{**WAIVER, "id": "APC901"}]}, ["waivers", "APC901", "unknown: report"]),
+    ({"waivers": [{**WAIVER, "endpoint": "login.microsoftonline.com"}]}, ["waivers", "endpoint", "host:port"]),
+    ({"as_of": "0001-01-01T00:00:00+14:00"}, ["as_of", "range"]),
     ({"waivers": [{"id": "APC112", "reason": "x"}]}, ["waivers", "number 1", "until", "YYYY-MM-DD"]),
     ({"waivers": [{**WAIVER, "until": "soon"}]}, ["waivers", "until", "soon", "YYYY-MM-DD"]),
     ({"waivers": [{**WAIVER, "until": "2026-02-30"}]}, ["waivers", "until", "2026-02-30"]),
@@ -76,7 +81,7 @@ def test_a_file_of_roots_that_is_none_is_a_bad_option(tmp_path: Any) -> None:
         if content:
             path.write_text(content)
         with pytest.raises(OptionError, match="public_roots"):
-            plan(read(public_roots=str(path)))
+            plan(read(public_roots=str(path)), "server")
 
 
 @pytest.mark.parametrize(("given", "read_as"), [
@@ -113,7 +118,8 @@ def test_checks_and_skip_checks_take_areas_and_ids() -> None:
     assert set(read(checks=["connectivity"]).checks) == set(read().checks)
     skipped = read(skip_checks=["APC141"])
     assert "APC141" not in skipped.checks
-    assert skipped.skipped == ("APC141",)
+    assert skipped.left_out == ("APC141",)
+    assert "APC112" in read(checks=["APC122"]).left_out
 
 
 def test_what_the_tool_says_of_itself_is_always_asked_for() -> None:

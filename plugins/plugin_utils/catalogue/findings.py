@@ -38,7 +38,7 @@ def _spec(
 _DNS = (
     _spec(
         101, "dns-name-not-found", Owner.DNS, evidence=("name",),
-        title="DNS says that {name} does not exist",
+        title="DNS does not know {name}",
         cause="The DNS servers of this server do not forward the name to the internet, or block it. The names lead through aliases "
         "(CNAME) under other domains, and each of them has to be resolved.",
         hint="Let this server's DNS servers resolve {name} and every alias behind it, in the internet's DNS and without a zone of "
@@ -105,7 +105,7 @@ _TCP = (
     ),
     _spec(
         116, "tcp-partly-reachable", Owner.NETWORK, evidence=("dead", "alive"), severity=Severity.WARNING,
-        title="Some addresses of {hosts} do not answer: {dead}",
+        title="Some addresses of {hosts} cannot be reached: {dead}",
         cause="A rule by addresses that has fallen behind, or one of the two address families without a way out. The connector works "
         "or fails by which address it happens to get.",
         hint=f"Change the rule for {{hosts}} from addresses to names ({{alive}} answered, {{dead}} did not). {_RULE}",
@@ -266,8 +266,9 @@ _CERTIFICATES = (
         146, "chain-incomplete", Owner.NETWORK, evidence=("issuer",), severity=Severity.WARNING,
         title="The certificate chain of {endpoints} is incomplete: {issuer} is missing",
         cause="The certificate of an issuer was not sent and could not be fetched, so nobody can say whether the chain is genuine.",
-        hint="Allow this server HTTP (port 80) to www.microsoft.com, cacerts.digicert.com and ctldl.windowsupdate.com, where issuer "
-        "certificates and the list of roots come from.",
+        hint="If {issuer} is your company's or a firewall's, TLS is inspected: exempt {hosts} from it for this server. If not, allow "
+        "this server HTTP (port 80) to www.microsoft.com, cacerts.digicert.com and ctldl.windowsupdate.com, where issuer certificates "
+        "and the list of roots come from.",
         docs=sources.AZURE_CAS, more=(sources.WINDOWS_ROOTS, sources.CONNECTORS),
     ),
 )
@@ -305,6 +306,15 @@ _HTTP = (
         "before you install.",
         docs=sources.TROUBLESHOOT, more=(sources.RFC_HTTP,),
     ),
+    _spec(
+        156, "http-cut", Owner.NETWORK, evidence=("error",),
+        title="{endpoints} let TLS through, and the request gets no answer ({error})",
+        cause="The TLS connection comes to stand with the genuine certificate, and is cut when it is used: a firewall that looks at what "
+        "is spoken inside, or counts it as an application of its own, does this.",
+        hint="On the firewall or web filter, allow this server the application (HTTPS, Azure, Microsoft Entra) to {hosts}, not the port "
+        "alone, and exempt them from inspection.",
+        docs=sources.CONNECTORS, more=(sources.NO_INSPECTION, sources.RFC_HTTP),
+    ),
 )
 
 _REVOCATION = (
@@ -319,7 +329,7 @@ _REVOCATION = (
     ),
     _spec(
         162, "revocation-wrong-content", Owner.NETWORK, evidence=("urls", "got"),
-        title="{hosts} give {got} in place of revocation data",
+        title="{hosts} answered {got} in place of revocation data",
         cause="A web filter, portal or proxy answers with a page of its own on port 80.",
         hint="On the web filter or proxy, let plain HTTP (port 80) to {hosts} through for this server unchanged: no login, no block page, "
         "no portal, no file filter.",

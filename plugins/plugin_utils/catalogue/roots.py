@@ -106,8 +106,8 @@ KNOWN_INTERMEDIATES: tuple[Authority, ...] = (
 )
 """Issuing authorities that are in use or were lately. Those that expired before 2025 are left out."""
 
-KNOWN_INTERMEDIATE_DIGESTS = frozenset(
-    digest for authority in KNOWN_INTERMEDIATES for digest in (authority.sha1, authority.sha256) if digest
+KNOWN_AUTHORITIES = frozenset(
+    digest for authority in (*KNOWN_ROOTS, *KNOWN_INTERMEDIATES) for digest in (authority.sha1, authority.sha256) if digest
 )
 """Both kinds of digest, lower-case hex."""
 

@@ -26,43 +26,51 @@ def judge_certificate(route: Route) -> Iterator[Row]:
     if not route.endpoint.tls or chain is None:
         return
     if chain.standing is Standing.UNREADABLE:
-        yield failed(NOT_UNDERSTOOD, route, {"error": "the certificate cannot be parsed"}, status=Status.UNKNOWN)
-    elif chain.standing is Standing.INCOMPLETE and not _private_after_all(route):
-        yield from _incomplete(route, chain)
-    elif chain.standing is Standing.PUBLIC:
-        yield passed(INCOMPLETE, route)
-        yield from _public(route, chain)
-    else:
+        yield failed(NOT_UNDERSTOOD, route, {"error": "the certificate cannot be read"}, status=Status.UNKNOWN, group=("certificate",))
+        return
+    if route.private:
         yield passed(INCOMPLETE, route)
         yield from _private(route, chain)
-
-
-def _private_after_all(route: Route) -> bool:
-    """A POSIX client fetches no issuers: what it trusts although no public root ends the chain, its own store holds.
-
-    Windows fetches them, and shows the whole chain that it built: there an open end stays an open end.
-    """
-    return bool(route.trusted) and route.fetches_no_issuers
+    elif chain.standing is Standing.INCOMPLETE:
+        yield from _incomplete(route, chain)
+        return
+    else:
+        yield passed(INCOMPLETE, route)
+        yield from _public(route)
+    if not route.intercepted:
+        yield from _shown_to_everybody(route, chain)
 
 
 def _incomplete(route: Route, chain: ChainReading) -> Iterator[Row]:
-    evidence = {"issuer": chain.top}
     yield failed(INSPECTED, route, _whose(route, chain), status=Status.UNKNOWN, because=(INCOMPLETE,), group=(chain.top,))
-    yield failed(INCOMPLETE, route, evidence, status=Status.WARN if route.trusted else Status.FAIL, group=(chain.top,))
+    status = Status.FAIL if route.trusted is False else Status.UNKNOWN
+    yield failed(INCOMPLETE, route, {"issuer": chain.top}, status=status, group=(chain.top,))
 
 
-def _public(route: Route, chain: ChainReading) -> Iterator[Row]:
-    yield passed(INSPECTED, route)
-    if not chain.name_matches:
-        yield failed(NAME, route, {"names": ", ".join(chain.names[:4]) or chain.subject}, group=(chain.subject,))
+def _public(route: Route) -> Iterator[Row]:
+    hello = route.hello_chain
+    if hello is not None and hello.standing is Standing.PRIVATE:
+        # A box that opens TLS 1.2 and lets 1.3 pass: the platform took 1.3 today.
+        yield failed(INSPECTED, route, {**_whose(route, hello), "trusted": "not known"}, status=Status.WARN, group=("TLS 1.2", hello.top))
+    else:
+        yield passed(INSPECTED, route)
+
+
+def _shown_to_everybody(route: Route, chain: ChainReading) -> Iterator[Row]:
+    """Name, time and trust, by the reading and by what the platform said."""
+    said = ", ".join(sorted(route.said)) or "nothing"
+    if not chain.name_matches or "name_mismatch" in route.said:
+        names = ", ".join(chain.names[:4]) or chain.subject
+        yield failed(NAME, route, {"names": names, "platform": said}, group=(chain.subject,))
     else:
         yield passed(NAME, route)
-    if not chain.time_ok:
-        yield failed(TIME, route, {"not_before": _day(chain.not_before), "not_after": _day(chain.not_after)}, group=(chain.subject,))
+    if not chain.time_ok or "expired" in route.said:
+        evidence = {"not_before": _day(chain.not_before), "not_after": _day(chain.not_after), "platform": said}
+        yield failed(TIME, route, evidence, group=(chain.subject,))
     else:
         yield passed(TIME, route)
     if route.trusted is False:
-        yield failed(UNTRUSTED, route, {"root": chain.top}, group=(chain.top,))
+        yield failed(UNTRUSTED, route, {"root": chain.top, "platform": said}, group=(chain.top,))
     elif route.trusted:
         yield passed(UNTRUSTED, route)
     if route.endpoint.phase is Phase.BOOTSTRAP:
@@ -72,6 +80,9 @@ def _public(route: Route, chain: ChainReading) -> Iterator[Row]:
 
 def _private(route: Route, chain: ChainReading) -> Iterator[Row]:
     """Tenant restrictions need the sign-in hosts inspected: alone, and trusted, that is a warning."""
+    if not route.intercepted:
+        yield passed(INSPECTED, route, note="a certificate of the company's own, trusted by the server")
+        return
     tolerated = route.endpoint.phase is Phase.SIGN_IN and route.trusted is not False
     yield failed(INSPECTED, route, _whose(route, chain), status=Status.WARN if tolerated else Status.FAIL, group=(chain.top,))
     if route.endpoint.phase is Phase.BOOTSTRAP and not route.asks_for_client_certificate:
@@ -90,7 +101,10 @@ def _day(moment: object) -> str:
 def judge_sign_in_alone(rows: Iterable[Row]) -> tuple[Row, ...]:
     """Where the same root stands before other endpoints too, the sign-in hosts are one with them: the same cause."""
     rows = tuple(rows)
-    broken = {(row.path, row.group) for row in rows if row.id == INSPECTED and row.status is Status.FAIL}
+    broken = {
+        (row.path, row.group) for row in rows
+        if row.id == INSPECTED and row.status is Status.FAIL and row.endpoint and row.endpoint.needed
+    }
     return tuple(
         replace(row, status=Status.FAIL)
         if row.id == INSPECTED and row.status is Status.WARN and (row.path, row.group) in broken

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 
-from ..catalogue.roots import KNOWN_INTERMEDIATE_DIGESTS
+from ..catalogue.roots import KNOWN_AUTHORITIES
 from ..roots import MISSING, Roots
 
 if MISSING is None:
@@ -25,8 +25,16 @@ if MISSING is None:
     from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509.oid import AuthorityInformationAccessOID
 
+    BROKEN: tuple[type[Exception], ...] = (
+        ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.DuplicateExtension, x509.ExtensionNotFound,
+        x509.InvalidVersion, x509.UnsupportedGeneralNameType,
+    )
+    """What cryptography raises for a certificate, or a field of one, that is not there or not as it should be."""
+
 LONGEST_PATH = 8
 """Certificates from the leaf to the root; a longer path is no path."""
+MOST_SIGNATURES = 64
+"""A hostile chain of many certificates of one name must not cost more than this."""
 
 
 class Standing(str, Enum):
@@ -57,8 +65,8 @@ class ChainReading:
     """Per certificate of the path (root left out): its CRL URLs (http)."""
     responders: tuple[tuple[str, ...], ...] = ()
     """Per certificate of the path (root left out): its OCSP URLs (http)."""
-    issuers: tuple[str, ...] = ()
-    """CA issuer URLs (http) of the whole path."""
+    issuer_seen: tuple[bool, ...] = ()
+    """Per certificate of the path: whether its issuer was sent too, so that an engine could ask the responder about it."""
 
     @property
     def genuine(self) -> bool:
@@ -89,7 +97,7 @@ def matches_name(host: str, pattern: str) -> bool:
 def _alternative_names(leaf: x509.Certificate) -> tuple[str, ...]:
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
+    except BROKEN:
         return ()
     return tuple(str(name) for name in (*names.get_values_for_type(x509.DNSName), *names.get_values_for_type(x509.IPAddress)))
 
@@ -102,57 +110,84 @@ def _name_matches(host: str, names: Iterable[str]) -> bool:
     return address in names
 
 
-def _may_issue(certificate: x509.Certificate) -> bool:
-    """Only a CA may: without this, anybody's public leaf could stand as the issuer of a forged one."""
+def _may_issue(certificate: x509.Certificate, below: int) -> bool:
+    """Only a CA may: without this, anybody's public leaf could stand as the issuer of a forged one.
+
+    `below` is how many issuers stand between it and the leaf.
+    """
     try:
-        if not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+        basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+        if not basic.ca or (basic.path_length is not None and below > basic.path_length):
             return False
         return bool(certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign)
     except x509.ExtensionNotFound as missing:
         return missing.oid == x509.KeyUsage.oid
-    except ValueError:
+    except BROKEN:
         return False
 
 
 def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except BROKEN:
         return False
     return True
 
 
-def _digest(certificate: x509.Certificate) -> str:
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
-
-
-def _is_known_intermediate(certificate: x509.Certificate) -> bool:
+def _is_known(certificate: x509.Certificate) -> bool:
+    """Whether it is a root or an issuer that the catalogue knows by digest: certifi drops roots that Microsoft still uses."""
     der = certificate.public_bytes(Encoding.DER)
-    return bool({hashlib.sha1(der).hexdigest(), hashlib.sha256(der).hexdigest()} & KNOWN_INTERMEDIATE_DIGESTS)  # noqa: S324
+    return bool({hashlib.sha1(der).hexdigest(), hashlib.sha256(der).hexdigest()} & KNOWN_AUTHORITIES)  # noqa: S324
 
 
-def _path(leaf: x509.Certificate, pool: Sequence[x509.Certificate], roots: Roots) -> tuple[Standing, list[x509.Certificate], str]:
-    """From the leaf upwards: standing, the path without the root, and the last name reached."""
-    path = [leaf]
-    while len(path) < LONGEST_PATH:
+@dataclass(frozen=True)
+class _Path:
+    """From the leaf upwards, without a root that was not sent."""
+
+    standing: Standing
+    certificates: tuple[x509.Certificate, ...]
+    top: str
+    """The last name reached."""
+
+
+_PREFERENCE = (Standing.PUBLIC, Standing.PRIVATE, Standing.INCOMPLETE)
+
+
+class _Search:
+    """All ways up from a leaf, and the best of them: an authority may be signed by several (cross-signing), and a chain may carry
+    both. Bounded by the number of signatures that are checked."""
+
+    def __init__(self, pool: Sequence[x509.Certificate], roots: Roots) -> None:
+        self._pool = pool
+        self._roots = roots
+        self._checks = MOST_SIGNATURES
+
+    def _issued(self, certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+        self._checks -= 1
+        return self._checks >= 0 and _issued(certificate, issuer)
+
+    def best(self, path: tuple[x509.Certificate, ...]) -> _Path:
         last = path[-1]
         issuer_name = last.issuer.public_bytes()
-        root = next((root for root in roots.by_subject.get(issuer_name, ()) if _issued(last, root)), None)
-        if root is not None:
-            return Standing.PUBLIC, path, name_text(root.subject)
-        if len(path) > 1 and _is_known_intermediate(last):
-            return Standing.PUBLIC, path, name_text(last.issuer)
-        if _issued(last, last):
-            return Standing.PRIVATE, path, name_text(last.subject)
-        issuer = next(
-            (other for other in pool
-             if other not in path and other.subject.public_bytes() == issuer_name and _may_issue(other) and _issued(last, other)),
-            None,
-        )
-        if issuer is None:
-            return Standing.INCOMPLETE, path, name_text(last.issuer)
-        path.append(issuer)
-    return Standing.INCOMPLETE, path, name_text(path[-1].issuer)
+        for root in self._roots.by_subject.get(issuer_name, ()):
+            if self._issued(last, root):
+                return _Path(Standing.PUBLIC, path, name_text(root.subject))
+        if len(path) > 1 and _is_known(last):
+            return _Path(Standing.PUBLIC, path, name_text(last.issuer))
+        found = _Path(Standing.INCOMPLETE, path, name_text(last.issuer))
+        if last.subject.public_bytes() == issuer_name and self._issued(last, last):
+            found = _Path(Standing.PRIVATE, path, name_text(last.subject))
+        if len(path) == LONGEST_PATH:
+            return found
+        for other in self._pool:
+            if other in path or other.subject.public_bytes() != issuer_name or not _may_issue(other, below=len(path) - 1):
+                continue
+            if self._issued(last, other):
+                tried = self.best((*path, other))
+                found = min(found, tried, key=lambda one: _PREFERENCE.index(one.standing))
+                if found.standing is Standing.PUBLIC:
+                    break
+        return found
 
 
 def http_urls(names: Iterable[x509.GeneralName] | None) -> tuple[str, ...]:
@@ -165,17 +200,17 @@ def http_urls(names: Iterable[x509.GeneralName] | None) -> tuple[str, ...]:
 def _lists(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         points = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    except (x509.ExtensionNotFound, ValueError):
+    except BROKEN:
         return ()
     return tuple(url for point in points for url in http_urls(point.full_name))
 
 
-def _access(certificate: x509.Certificate, method: x509.ObjectIdentifier) -> tuple[str, ...]:
+def _responders(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, ValueError):
+    except BROKEN:
         return ()
-    return http_urls(item.access_location for item in access if item.access_method == method)
+    return http_urls(item.access_location for item in access if item.access_method == AuthorityInformationAccessOID.OCSP)
 
 
 def read_chain(ders: Sequence[bytes], host: str, at: datetime, roots: Roots) -> ChainReading:
@@ -187,32 +222,33 @@ def read_chain(ders: Sequence[bytes], host: str, at: datetime, roots: Roots) -> 
     for number, der in enumerate(ders):
         try:
             certificates.append(x509.load_der_x509_certificate(der))
-        except ValueError:
+        except BROKEN:
             if number == 0:
                 return UNREADABLE
     if not certificates:
         return UNREADABLE
     leaf, pool = certificates[0], certificates[1:]
     try:
-        standing, path, top = _path(leaf, pool, roots)
+        found = _Search(pool, roots).best((leaf,))
+        path = found.certificates
         names = _alternative_names(leaf)
         # The issuers may be passed over by a path of the platform's own; the leaf's time is what every client sees.
         times = [(_utc(one, "not_valid_before"), _utc(one, "not_valid_after")) for one in path]
         return ChainReading(
-            standing=standing,
+            standing=found.standing,
             subject=name_text(leaf.subject),
             issuer=name_text(leaf.issuer),
-            top=top,
+            top=found.top,
             names=names,
             name_matches=_name_matches(host, names),
             not_before=times[0][0],
             not_after=times[0][1],
             time_ok=all(start <= at <= end for start, end in times),
             lists=tuple(_lists(one) for one in path),
-            responders=tuple(_access(one, AuthorityInformationAccessOID.OCSP) for one in path),
-            issuers=tuple(url for one in path for url in _access(one, AuthorityInformationAccessOID.CA_ISSUERS)),
+            responders=tuple(_responders(one) for one in path),
+            issuer_seen=tuple(any(other.subject == one.issuer for other in pool) for one in path),
         )
-    except ValueError:
+    except BROKEN:
         # A field that is only looked at now (a name, a time, an extension) does not parse.
         return UNREADABLE
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from ..model import Status
 from ..observe.observation import StageName
-from .route import Route, Row, failed, is_private, is_sinkhole, not_run, passed, words
+from .addresses import is_private, is_sinkhole
+from .route import Route, Row, failed, not_run, passed, words
 
 IDS = ("APC101", "APC102", "APC103")
 
@@ -26,8 +27,8 @@ def judge_dns(route: Route) -> Iterator[Row]:
                     for id_ in IDS)
         return
     name = str(stage.facts.get("name") or route.endpoint.host)
-    if stage.code in ("nxdomain", "no_data"):
-        yield failed("APC101", route, {"name": name, "error": stage.code})
+    if stage.code in ("nxdomain", "no_data") or (stage.ok and not stage.facts.get("addresses")):
+        yield failed("APC101", route, {"name": name, "error": stage.code or "no address"})
         return
     yield passed("APC101", route)
     if not stage.ok:
@@ -43,9 +44,11 @@ def _addresses(route: Route, name: str, addresses: tuple[str, ...]) -> Iterator[
     sinkholes = [address for address in addresses if is_sinkhole(address)]
     if sinkholes and not route.genuine:
         yield failed("APC103", route, evidence, group=(sinkholes[0],))
-    elif addresses and all(is_private(address) for address in addresses):
+    elif all(is_private(address) for address in addresses):
         if route.genuine:
             yield passed("APC103", route, note=f"{name} has a private address ({addresses[0]}) that leads to the genuine service")
+        elif route.the_users and route.connected:
+            yield passed("APC103", route)
         elif not route.connected:
             yield failed("APC103", route, evidence, group=("private",))
         else:

@@ -16,7 +16,10 @@ from ..model import Finding, FindingSpec, Owner, SeenFrom, Severity, Status
 from .route import DIRECT, Row
 
 _SHOWN = 4
-"""Values of one evidence key that are named; the rest is counted."""
+"""Values of one evidence key, and hosts in a title, that are named; the rest is counted."""
+_ALL = 1000
+_LONGEST = 160
+"""Characters of one evidence value inside a title or hint; the finding's evidence has it whole."""
 
 
 def some(values: Iterable[str], shown: int = 3) -> str:
@@ -44,13 +47,20 @@ def _severity(spec: FindingSpec, status: Status) -> Severity:
     return spec.severity
 
 
-def _placeholders(rows: Sequence[Row], evidence: Mapping[str, Any]) -> dict[str, Any]:
-    endpoints = [row.endpoint for row in rows if row.endpoint]
+def _line(value: Any) -> Any:
+    """Evidence inside a sentence: what a target says can be long, and must not make lines of its own."""
+    text = " ".join(value.split()) if isinstance(value, str) else value
+    return f"{text[:_LONGEST - 3]}..." if isinstance(text, str) and len(text) > _LONGEST else text
+
+
+def _placeholders(rows: Sequence[Row], evidence: Mapping[str, Any], shown: int) -> dict[str, Any]:
+    """`shown`: how many hosts are named; a title names a few, a hint that a rule is made of names all, the needed ones first."""
+    endpoints = sorted((row.endpoint for row in rows if row.endpoint), key=lambda one: not one.needed)
     path = rows[0].path or ""
     return {
-        **evidence,
+        **{key: _line(value) for key, value in evidence.items()},
         "endpoints": some(endpoint.id for endpoint in endpoints),
-        "hosts": some((endpoint.stands_for for endpoint in endpoints), _SHOWN),
+        "hosts": some((endpoint.stands_for for endpoint in endpoints), shown),
         "ports": " and ".join(str(port) for port in sorted({endpoint.port for endpoint in endpoints})),
         "count": len({endpoint.id for endpoint in endpoints}),
         "path": path,
@@ -58,59 +68,77 @@ def _placeholders(rows: Sequence[Row], evidence: Mapping[str, Any]) -> dict[str,
     }
 
 
+def lower_first(text: str) -> str:
+    """For a sentence that goes on with a title; abbreviations and names of hosts stay as they are."""
+    word = text.split(" ", maxsplit=1)[0]
+    return text if word[1:].lower() != word[1:] or "." in word else text[:1].lower() + text[1:]
+
+
 def _title(spec: FindingSpec, status: Status, values: Mapping[str, Any]) -> str:
     if status in (Status.PASS, Status.NOT_APPLICABLE):
         return f"{'Not seen' if status is Status.PASS else 'Not of this run'}: {spec.name}"
     title = spec.title.format_map(values)
-    return f"Not certain: {title}" if status is Status.UNKNOWN and spec.owner is not Owner.TOOL else title
+    return f"Not certain: {lower_first(title)}" if status is Status.UNKNOWN and spec.owner is not Owner.TOOL else title
 
 
 def _finding(rows: Sequence[Row], seen_from: SeenFrom) -> Finding:
     first = rows[0]
     spec = FINDINGS[first.id]
     evidence = _merge(rows)
-    values = _placeholders(rows, evidence)
+    titled, hinted = _placeholders(rows, evidence, _SHOWN), _placeholders(rows, evidence, _ALL)
     return Finding(
         id=spec.id,
         name=spec.name,
         status=first.status,
         severity=_severity(spec, first.status),
         owner=first.owner or spec.owner,
-        title=_title(spec, first.status, values),
+        title=_title(spec, first.status, titled),
         evidence=evidence,
-        hint="" if first.status in (Status.PASS, Status.NOT_APPLICABLE) else spec.hint.format_map(values),
+        hint="" if first.status in (Status.PASS, Status.NOT_APPLICABLE) else spec.hint.format_map(hinted),
         docs=spec.docs,
         endpoints=tuple(dict.fromkeys(row.endpoint.id for row in rows if row.endpoint)),
         path=first.path,
         because=first.because,
+        waiver=_waiver(first),
         seen_from=seen_from,
     )
 
 
+def _waiver(row: Row) -> dict[str, Any] | None:
+    if row.waiver is None:
+        return None
+    return {**row.waiver.as_dict(), **({} if row.status is Status.WAIVED else {"expired": True})}
+
+
 def without_findings(ids: Iterable[str], findings: Iterable[Finding], reasons: Mapping[str, str], seen_from: SeenFrom) -> list[Finding]:
-    """An id that nobody had a word on: not of this path, or hidden by a cause before it, or (last) really not seen.
+    """An id that nobody had a word on: not of this run, or hidden by a cause before it, or (last) really not seen.
 
     `reasons` gives, for ids that do not apply, why.
     """
     findings = tuple(findings)
     spoken = {finding.id for finding in findings}
-    causes = tuple(dict.fromkeys(one.id for one in findings if one.status in (Status.FAIL, Status.UNKNOWN) and not one.because))
-    made = []
-    for id_ in ids:
-        if id_ in spoken:
-            continue
-        spec = FINDINGS[id_]
-        reason = reasons.get(id_)
-        status = Status.NOT_APPLICABLE if reason else Status.UNKNOWN
-        hidden = "" if reason else f"an earlier cause hides it: {', '.join(causes)}" if causes else "nothing was seen that tells"
-        made.append(Finding(
-            id=id_, name=spec.name, status=status, severity=spec.severity, owner=spec.owner,
-            title=f"{'Not of this run' if reason else 'Not seen yet'}: {spec.name}",
-            evidence={"reason": reason or hidden},
-            hint="" if reason else f"Mend {', '.join(causes)} first, then run again." if causes else _GAP,
-            docs=spec.docs, because=() if reason else causes, seen_from=seen_from,
-        ))
-    return made
+    hiding = (Status.FAIL, Status.UNKNOWN, Status.WAIVED)
+    causes = tuple(dict.fromkeys(one.id for one in findings if one.status in hiding and not one.because))
+    return [_silent(FINDINGS[id_], reasons.get(id_), causes, seen_from) for id_ in ids if id_ not in spoken]
+
+
+def _silent(spec: FindingSpec, reason: str | None, causes: tuple[str, ...], seen_from: SeenFrom) -> Finding:
+    if reason:
+        return _unsaid(spec, Status.NOT_APPLICABLE, f"Not of this run: {spec.name}", reason, "", (), seen_from)
+    title = f"Not seen yet: {spec.name}"
+    if not causes:
+        return _unsaid(spec, Status.UNKNOWN, title, "nothing was seen that tells", _GAP, (), seen_from)
+    ids = ", ".join(causes)
+    return _unsaid(spec, Status.UNKNOWN, title, f"hidden by {ids}", f"Mend {ids} first, then run again.", causes, seen_from)
+
+
+def _unsaid(
+    spec: FindingSpec, status: Status, title: str, reason: str, hint: str, because: tuple[str, ...], seen_from: SeenFrom
+) -> Finding:
+    return Finding(
+        id=spec.id, name=spec.name, status=status, severity=spec.severity, owner=spec.owner, title=title, evidence={"reason": reason},
+        hint=hint, docs=spec.docs, because=because, seen_from=seen_from,
+    )
 
 
 _GAP = "Nothing of this run tells. Run again with return_observation: true, and report it as a fault of the collection."

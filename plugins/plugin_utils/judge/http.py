@@ -11,17 +11,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..model import Phase, Status
 from ..observe.observation import Stage, StageName
+from .addresses import same_site
+from .certificate import INSPECTED
+from .observed import NOT_UNDERSTOOD
 from .proxy import BLOCK_STATUSES
 from .route import Route, Row, failed, not_run, passed, words
 
-BLOCKED, SIGN_IN, WEBSOCKET, SERVICE = "APC151", "APC152", "APC153", "APC155"
-INSPECTED = "APC141"
-IDS = (BLOCKED, SIGN_IN, WEBSOCKET, SERVICE)
+BLOCKED, SIGN_IN, WEBSOCKET, SERVICE, CUT = "APC151", "APC152", "APC153", "APC155", "APC156"
+IDS = (BLOCKED, SIGN_IN, WEBSOCKET, SERVICE, CUT)
+REACHED = (BLOCKED, SIGN_IN)
+"""What a route passes whose service answered."""
 
+SIGN_IN_MARK = "x-ms-request-id"
+"""A header of the sign-in service's answers, which an inspecting box carries on."""
 BOOTSTRAP_STATUS = 403
 """What the genuine bootstrap service says to whom shows no client certificate: an inspecting box passes it on."""
 
@@ -30,42 +35,51 @@ def judge_http(route: Route) -> Iterator[Row]:
     request = route.stage(StageName.REQUEST)
     if route.deferred or not route.connected or request is None or not_run(request):
         return
-    if not route.endpoint.tls:
-        yield _plain(route, request)
+    if request.ok and not isinstance(request.facts.get("status"), int):
+        yield failed(NOT_UNDERSTOOD, route, {"error": "an answer without a status"}, status=Status.UNKNOWN, group=("request",))
+    elif not route.endpoint.tls:
+        yield from _plain(route, request)
     elif route.genuine:
         yield from _genuine(route, request)
         yield from _websocket(route)
     elif route.intercepted:
-        yield _intercepted(route, request)
+        yield from _intercepted(route, request)
 
 
-def _id(route: Route) -> str:
+def _reached(route: Route) -> str:
+    """The id that a route passes where its service answered."""
     return SIGN_IN if route.endpoint.phase is Phase.SIGN_IN else BLOCKED
 
 
 def _evidence(request: Stage) -> dict[str, Any]:
     headers: Mapping[str, tuple[str, ...]] = request.facts.get("headers", {})
     return {
-        "status": request.facts.get("status", words(request)),
+        "status": request.facts["status"],
         "location": next(iter(headers.get("location", ())), "none"),
         "server": ", ".join((*headers.get("server", ()), *headers.get("via", ()))) or "not named",
     }
 
 
+def _cut(route: Route, request: Stage, status: Status) -> Row:
+    if route.endpoint.phase is Phase.SIGN_IN:
+        return failed(SIGN_IN, route, {"status": words(request), "location": "none"}, status=status, group=(request.code,))
+    return failed(CUT, route, {"error": words(request)}, status=status, group=(request.code,))
+
+
 def _genuine(route: Route, request: Stage) -> Iterator[Row]:
     if request.ok:
-        yield passed(_id(route), route)
-        status = request.facts.get("status", 0)
+        yield passed(_reached(route), route)
+        yield passed(CUT, route)
+        status = request.facts["status"]
         if status >= 500:
             yield failed(SERVICE, route, {"status": status}, status=Status.WARN, group=(str(status),))
         else:
             yield passed(SERVICE, route)
-    elif route.asks_for_client_certificate:
-        yield passed(_id(route), route, note="ends the connection without a client certificate, as it may")
+    elif route.endpoint.phase is Phase.BOOTSTRAP and route.asks_for_client_certificate and request.code == "closed":
+        yield passed(_reached(route), route, note="ends the connection without a client certificate, as it may")
     else:
         # Whether the names that exist only after registration answer a GET at all is documented nowhere.
-        status = Status.UNKNOWN if route.endpoint.sample else Status.FAIL
-        yield failed(_id(route), route, _evidence(request), status=status, group=(request.code,))
+        yield _cut(route, request, Status.UNKNOWN if route.endpoint.sample else Status.FAIL)
 
 
 def _websocket(route: Route) -> Iterator[Row]:
@@ -78,32 +92,35 @@ def _websocket(route: Route) -> Iterator[Row]:
         yield failed(WEBSOCKET, route, {"error": words(stage)}, group=(stage.code,))
 
 
-def _foreign(host: str, location: str) -> bool:
-    """A redirect to another domain: on a connection that nobody vouches for, somebody else's page."""
-    target = urlsplit(location).hostname
-    return target is not None and target.split(".")[-2:] != host.lower().split(".")[-2:]
-
-
 def _answered_by_somebody_else(route: Route, request: Stage) -> bool:
-    location, status = _evidence(request)["location"], request.facts.get("status")
-    if route.endpoint.phase is Phase.BOOTSTRAP and status == BOOTSTRAP_STATUS:
-        return False
-    return status in BLOCK_STATUSES or (location != "none" and _foreign(route.endpoint.host, location))
-
-
-def _intercepted(route: Route, request: Stage) -> Row:
     evidence = _evidence(request)
-    if not request.ok or _answered_by_somebody_else(route, request):
-        vouched = "x-ms-request-id" in request.facts.get("headers", {})
-        if not (vouched and route.endpoint.phase is Phase.SIGN_IN):
-            return failed(_id(route), route, evidence, group=(str(evidence["status"]),))
-    if route.endpoint.phase is Phase.SIGN_IN and request.ok:
-        return passed(SIGN_IN, route, note="through an inspecting box")
-    return failed(_id(route), route, evidence, status=Status.UNKNOWN, because=(INSPECTED,))
+    if route.endpoint.phase is Phase.BOOTSTRAP and evidence["status"] == BOOTSTRAP_STATUS:
+        return False
+    sent_away = evidence["location"] != "none" and not same_site(route.endpoint.host, evidence["location"])
+    return evidence["status"] in BLOCK_STATUSES or sent_away
 
 
-def _plain(route: Route, request: Stage) -> Row:
-    if not request.ok or _answered_by_somebody_else(route, request):
+def _intercepted(route: Route, request: Stage) -> Iterator[Row]:
+    """Nobody vouches for what answers, but the sign-in service marks its answers."""
+    sign_in = route.endpoint.phase is Phase.SIGN_IN
+    if not request.ok:
+        yield _cut(route, request, Status.FAIL)
+    elif sign_in and SIGN_IN_MARK in request.facts.get("headers", {}):
+        yield passed(SIGN_IN, route, note="through an inspecting box")
+    elif _answered_by_somebody_else(route, request):
         evidence = _evidence(request)
-        return failed(BLOCKED, route, evidence, group=(str(evidence["status"]),))
-    return passed(BLOCKED, route, note="answers; plain http does not show who")
+        yield failed(_reached(route), route, evidence, group=(str(evidence["status"]),))
+    elif sign_in:
+        yield failed(SIGN_IN, route, _evidence(request), status=Status.UNKNOWN)
+    else:
+        yield failed(BLOCKED, route, _evidence(request), status=Status.UNKNOWN, because=(INSPECTED,))
+
+
+def _plain(route: Route, request: Stage) -> Iterator[Row]:
+    if not request.ok:
+        yield _cut(route, request, Status.FAIL)
+    elif _answered_by_somebody_else(route, request):
+        evidence = _evidence(request)
+        yield failed(BLOCKED, route, evidence, group=(str(evidence["status"]),))
+    else:
+        yield passed(BLOCKED, route, note="answers; plain http does not show who")

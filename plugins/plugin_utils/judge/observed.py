@@ -28,14 +28,39 @@ def judge_deadline(route: Route) -> Iterator[Row]:
         yield failed(NOT_RUN, route, {"stages": ", ".join(due)}, status=Status.UNKNOWN)
 
 
-def judge_missing(endpoints: Iterable[Endpoint], routes: Iterable[Route], paths: Iterable[str]) -> Iterator[Row]:
-    """Endpoints that the observation does not have at all (recorded with other options, say)."""
+def judge_complete(route: Route) -> Iterator[Row]:
+    """A stage that is absent although nothing before it failed: an engine that answers so has not looked, and nothing has passed."""
+    due = [StageName.RESOLVE, StageName.CONNECT]
+    due += [] if route.direct else [StageName.PROXY]
+    due += [StageName.HANDSHAKE] if route.endpoint.tls else []
+    for name in (*due, StageName.REQUEST):
+        stage = route.stage(name)
+        if stage is None:
+            yield _incomplete(route, f"the stage {name.value} is missing")
+            return
+        if not stage.ok and not (name is StageName.HANDSHAKE and route.tls_stands):
+            return
+    if route.endpoint.tls and route.chain is None:
+        yield _incomplete(route, "no certificate was shown")
+
+
+def _incomplete(route: Route, what: str) -> Row:
+    return failed(NOT_UNDERSTOOD, route, {"error": what}, status=Status.UNKNOWN, group=("incomplete",))
+
+
+def judge_missing(endpoints: Iterable[Endpoint], routes: Iterable[Route], paths: Iterable[str], observation: Observation) -> Iterator[Row]:
+    """Endpoints that the observation does not have at all, on a path that it has; and paths that it does not have."""
     seen = {(route.path, route.endpoint.id) for route in routes}
     endpoints = tuple(endpoints)
     for path in paths:
+        if path not in observation.paths():
+            looked = " and ".join(observation.paths()) or "nowhere"
+            yield Row(NOT_UNDERSTOOD, Status.UNKNOWN, None, path, {"error": f"it looked {looked}, and the options ask for {path}"})
+            continue
         for endpoint in endpoints:
             if (path, endpoint.id) not in seen:
-                yield Row(NOT_RUN, Status.UNKNOWN, endpoint, path, {"stages": "all"})
+                what = "endpoints are not in it: it was made with other options"
+                yield Row(NOT_UNDERSTOOD, Status.UNKNOWN, endpoint, path, {"error": what}, group=("missing",))
 
 
 def judge_empty(observation: Observation) -> Iterator[Row]:
@@ -59,18 +84,15 @@ def library_missing(package: str) -> Row:
     return Row(LIBRARY_MISSING, Status.UNKNOWN, None, None, {"library": package})
 
 
-def redirected(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:
+def redirected(rows: Iterable[Row], observation: Observation) -> tuple[Row, ...]:
     """What passed only where connect_to led it says nothing of the real endpoint."""
-    elsewhere = {(route.path, route.endpoint.id): route for route in routes if route.redirected}
-    kept = []
-    passes = set()
+    elsewhere = {(one.path, one.target): one.redirected_to for one in observation.attempts if one.redirected_to}
+    kept: list[Row] = []
     for row in rows:
-        key = (row.path or "", row.endpoint.id if row.endpoint else "")
-        if row.status is Status.PASS and key in elsewhere:
-            passes.add(key)
-        else:
+        to = elsewhere.get((row.path or "", row.endpoint.id if row.endpoint else ""))
+        if to is None or row.status is not Status.PASS:
             kept.append(row)
-    for key, route in elsewhere.items():
-        if key in passes:
-            kept.append(failed(REDIRECTED, route, {"to": route.carrier.redirected_to or ""}, status=Status.UNKNOWN))
+        else:
+            not_counted = Row(REDIRECTED, Status.UNKNOWN, row.endpoint, row.path, {"to": to})
+            kept += [not_counted] if not_counted not in kept else []
     return tuple(kept)

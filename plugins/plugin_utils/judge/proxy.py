@@ -19,6 +19,7 @@ IDS = (UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED)
 BLOCK_STATUSES = (403, 407, 451, 470, 511)
 """What proxies and filters refuse with: 470 is Azure Firewall's, 511 a captive portal's."""
 _NO_ANSWER = "no answer"
+_NO_STATUS = "not told"
 
 
 def judge_proxy(route: Route) -> Iterator[Row]:
@@ -50,7 +51,7 @@ def _refusal(route: Route, stage: Stage) -> Row:
         challenges = ", ".join(dict.fromkeys(stage.facts.get("challenges", ()))) or "no scheme named"
         return failed(AUTHENTICATION, route, {"challenges": challenges, "status": status})
     if stage.code == "denied":
-        return failed(DENIED, route, {"status": status, "server": _server(stage)}, group=(str(status),))
+        return failed(DENIED, route, {"status": status or _NO_STATUS, "server": _server(stage)}, group=(str(status),))
     if stage.code in ("bad_gateway", "timeout"):
         doubted = stage.code == "timeout" and StageName.PROXY in route.doubted
         return failed(CANNOT_REACH, route, {"status": status or _NO_ANSWER}, group=(str(status),),

@@ -10,15 +10,16 @@ no genuine chain was seen. On port 80 only content counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from urllib.parse import urlsplit
 
 from ..catalogue.endpoints import OCSP_HOSTS
 from ..model import Endpoint, Phase, Status
 from ..observe.observation import Attempt, Observation, Stage, StageName
 from . import proxy
+from .addresses import host_and_port, same_site
+from .chain import Standing
 from .observed import NOT_RUN
 from .proxy import BLOCK_STATUSES
 from .route import DIRECT, Route, Row, not_run, words
@@ -30,6 +31,8 @@ IDS = (UNREACHABLE, WRONG)
 class Outcome(str, Enum):
     GOOD = "good"
     WRONG = "wrong"
+    SENT_ON = "sent on"
+    """To another place of the same site, which Windows would follow and the probe does not."""
     DOWN = "down"
     NOT_RUN = "not_run"
 
@@ -70,15 +73,32 @@ def _der_length(body: bytes) -> int | None:
     return 2 + size + int.from_bytes(body[2:2 + size], "big")
 
 
+_LONGEST_LENGTH = 18
+"""Digits of a Content-Length that is believed."""
+
+
 def _announced(request: Stage) -> int | None:
     values = request.facts.get("headers", {}).get("content-length", ())
-    return int(values[0]) if values and values[0].isascii() and values[0].isdigit() else None
+    return int(values[0]) if values and values[0].isascii() and values[0].isdigit() and len(values[0]) <= _LONGEST_LENGTH else None
+
+
+KEPT = 512
+"""Bytes of a body that an engine keeps."""
 
 
 def _whole_der(request: Stage) -> bool:
-    """Real DER, and as long as the header says: a list that was cut on the way is no list."""
-    length, announced = _der_length(request.facts.get("body", b"")), _announced(request)
-    return length is not None and (announced is None or announced == length)
+    """Real DER, and as long as it says itself: a list that was cut on the way is no list, a page is none either."""
+    body: bytes = request.facts.get("body", b"")
+    length, announced = _der_length(body), _announced(request)
+    if length is None or _is_page(request):
+        return False
+    if len(body) < KEPT:
+        return len(body) == length
+    return announced is None or announced == length
+
+
+def _is_page(request: Stage) -> bool:
+    return any(kind.startswith("text/html") for kind in request.facts.get("headers", {}).get("content-type", ()))
 
 
 def _ocsp_status(request: Stage) -> int | None:
@@ -89,15 +109,15 @@ def _ocsp_status(request: Stage) -> int | None:
 
 
 def _file(request: Stage) -> bool:
-    """A list, an issuer's certificate, or Windows' list of roots (a cabinet)."""
-    return _whole_der(request) or request.facts.get("body", b"").startswith((b"MSCF", b"-----BEGIN"))
+    """A list (a SEQUENCE in a SEQUENCE), or Windows' list of roots (a cabinet)."""
+    body: bytes = request.facts.get("body", b"")
+    return (_whole_der(request) and b"\x30" in body[2:6]) or body.startswith(b"MSCF")
 
 
 def _no_filters_page(request: Stage) -> bool:
     """For a host of which no public source says what it has at its root: only a filter's own answer is known to be wrong."""
     status = request.facts.get("status", 0)
-    page = status == 200 and any(kind.startswith("text/html") for kind in request.facts.get("headers", {}).get("content-type", ()))
-    return status not in BLOCK_STATUSES and not 300 <= status < 400 and not page
+    return status not in BLOCK_STATUSES and not 300 <= status < 400 and not (status == 200 and _is_page(request))
 
 
 def _is_real(kind: Kind, request: Stage) -> bool:
@@ -109,6 +129,14 @@ def _is_real(kind: Kind, request: Stage) -> bool:
         return _file(request)
     status = _ocsp_status(request)
     return status == 0 or (status is not None and kind is Kind.CATALOGUES_RESPONDER)
+
+
+def _outcome(url: str, kind: Kind, request: Stage) -> Outcome:
+    if _is_real(kind, request):
+        return Outcome.GOOD
+    location = next(iter(request.facts.get("headers", {}).get("location", ())), "")
+    place = host_and_port(url)
+    return Outcome.SENT_ON if location and place and same_site(place[0], location) else Outcome.WRONG
 
 
 def _got(request: Stage) -> str:
@@ -127,8 +155,8 @@ def _fetch(url: str, kind: Kind, attempts: Iterable[Attempt]) -> Fetch:
     for attempt in attempts:
         request = attempt.stages.get(StageName.REQUEST)
         if request is not None and request.ok:
-            good = _is_real(kind, request)
-            return Fetch(url, Outcome.GOOD if good else Outcome.WRONG, "" if good else _got(request))
+            outcome = _outcome(url, kind, request)
+            return Fetch(url, outcome, "" if outcome is Outcome.GOOD else _got(request))
         name, stage = next(((name, stage) for name, stage in attempt.stages.items() if not stage.ok), (StageName.REQUEST, None))
         if stage is None or not_run(stage):
             worst = worst or Fetch(url, Outcome.NOT_RUN, "not run")
@@ -169,10 +197,10 @@ def _catalogues(route: Route) -> Fetch:
 # --- rows ----------------------------------------------------------------------------------------------------------------
 
 
-def _endpoint(url: str) -> Endpoint:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    return Endpoint(host, parts.port or 80, False, Phase.REVOCATION, True, host, "named by a certificate", url, "")
+def _endpoint(url: str, needed: bool) -> Endpoint | None:
+    """None for a URL that cannot be read: it is no source of anything."""
+    place = host_and_port(url)
+    return Endpoint(*place, False, Phase.REVOCATION, needed, place[0], "named by a certificate", url, "") if place else None
 
 
 def _rows(path: str, fetch: Fetch, endpoint: Endpoint) -> tuple[Row, ...]:
@@ -180,20 +208,52 @@ def _rows(path: str, fetch: Fetch, endpoint: Endpoint) -> tuple[Row, ...]:
         return tuple(Row(id_, Status.PASS, endpoint, path) for id_ in IDS)
     if fetch.outcome is Outcome.NOT_RUN:
         return (Row(NOT_RUN, Status.UNKNOWN, endpoint, path, {"stages": "revocation"}),)
-    wrong = fetch.outcome is Outcome.WRONG
+    wrong = fetch.outcome in (Outcome.WRONG, Outcome.SENT_ON)
     evidence = {"urls": fetch.url[:200], "got" if wrong else "error": fetch.detail}
-    status = Status.UNKNOWN if fetch.because else Status.FAIL
+    status = Status.UNKNOWN if fetch.because or fetch.outcome is Outcome.SENT_ON else Status.FAIL
     code = fetch.detail.split(":", maxsplit=1)[0]
     return (Row(WRONG if wrong else UNREACHABLE, status, endpoint, path, evidence, fetch.because, group=(code,)),)
 
 
-def _needed(path: str, sources: Iterable[tuple[str, Kind]], attempts: dict[str, list[Attempt]]) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Source:
+    """One URL that tells of a certificate."""
+
+    url: str
+    kind: Kind
+
+
+def _sources(lists: Sequence[str], responders: Sequence[str], issuer_seen: bool) -> tuple[Source, ...]:
+    """A responder can only be asked where the issuer was seen too (of the last issuer its root is, on POSIX, never sent): beside a
+    list it is left out then, and alone it counts where it answers at all."""
+    if issuer_seen:
+        asked = [Source(url, Kind.RESPONDER) for url in responders]
+    else:
+        asked = [] if lists else [Source(url, Kind.UNKNOWN) for url in responders]
+    return (*asked, *(Source(url, Kind.FILE) for url in lists))
+
+
+def _certificates(routes: Iterable[Route]) -> dict[tuple[Source, ...], bool]:
+    """The sources of each certificate of the genuine chains, and whether an endpoint that is needed shows it."""
+    found: dict[tuple[Source, ...], bool] = {}
+    for route in routes:
+        if route.chain is None or route.chain.standing is not Standing.PUBLIC or not route.genuine:
+            continue
+        for one in zip(route.chain.lists, route.chain.responders, route.chain.issuer_seen, strict=True):
+            sources = _sources(*one)
+            if sources:
+                found[sources] = found.get(sources, False) or route.endpoint.needed
+    return found
+
+
+def _of_certificate(path: str, sources: Sequence[Source], attempts: dict[str, list[Attempt]], needed: bool) -> Iterator[Row]:
     """One certificate: one good source is enough, the others are not needed then."""
-    found = [_fetch(url, kind, attempts.get(url, ())) for url, kind in sources]
+    found = [_fetch(source.url, source.kind, attempts.get(source.url, ())) for source in sources]
     enough = any(fetch.outcome is Outcome.GOOD for fetch in found)
     for fetch in found:
-        if not (enough and fetch.outcome is Outcome.NOT_RUN):
-            yield from _rows(path, fetch, replace(_endpoint(fetch.url), needed=not enough))
+        endpoint = _endpoint(fetch.url, needed and not enough)
+        if endpoint is not None and not (enough and fetch.outcome is Outcome.NOT_RUN):
+            yield from _rows(path, fetch, endpoint)
 
 
 def judge_revocation(path: str, routes: Iterable[Route], observation: Observation) -> Iterator[Row]:
@@ -203,14 +263,10 @@ def judge_revocation(path: str, routes: Iterable[Route], observation: Observatio
         if route.deferred:
             # The first wave asks the catalogue's hosts: a URL that a certificate names too is not asked for twice.
             attempts.setdefault(_catalogue_url(route.endpoint), list(route.attempts))
-    certificates = dict.fromkeys(
-        (*((url, Kind.RESPONDER) for url in responders), *((url, Kind.FILE) for url in lists))
-        for route in routes if route.chain is not None and route.genuine
-        for lists, responders in zip(route.chain.lists, route.chain.responders, strict=True)
-    )
+    certificates = _certificates(routes)
     named: list[Row] = []
-    for sources in certificates:
-        named += [row for row in _needed(path, sources, attempts) if row not in named]
+    for sources, needed in certificates.items():
+        named += [row for row in _of_certificate(path, sources, attempts, needed) if row not in named]
     yield from named
     asked = {row.endpoint.id for row in named if row.endpoint}
     for route in routes:

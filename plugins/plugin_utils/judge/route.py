@@ -9,7 +9,6 @@ judge's word about one route, folded into findings later (fold.py).
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,7 +16,8 @@ from typing import Any
 
 from ..model import Endpoint, Owner, Phase, Status
 from ..observe.observation import Attempt, Observation, PlatformHello, Stage, StageName, State
-from .chain import ChainReading, Standing
+from .chain import UNREADABLE, ChainReading, Standing
+from .waivers import Waiver
 
 DIRECT = "direct"
 CERTIFICATE_ERRORS = ("untrusted", "name_mismatch", "expired")
@@ -33,7 +33,9 @@ class Route:
     attempts: tuple[Attempt, ...]
     """One for each address, in the system's order; the first carries `resolve`."""
     chain: ChainReading | None
-    """Of the certificate that the platform's handshake saw, else of the hello's; None where neither saw one."""
+    """Of the certificates that the platform's handshake saw, else the hello; None where neither saw one."""
+    hello_chain: ChainReading | None = None
+    """Of what the TLS 1.2 hello saw."""
     platform_hello: PlatformHello | None = None
     fetches_no_issuers: bool = False
     """The engine's TLS library builds chains from what was sent and its own store alone (POSIX)."""
@@ -83,19 +85,39 @@ class Route:
     @property
     def trusted(self) -> bool | None:
         """The platform's word on the issuer; None where it gave none."""
+        return "untrusted" not in self.said if self.tls_stands else None
+
+    @property
+    def said(self) -> frozenset[str]:
+        """Every certificate error that the platform's handshake told."""
         handshake = self.stage(StageName.HANDSHAKE)
-        if handshake is None or not self.tls_stands:
-            return None
-        return handshake.code != "untrusted" and "untrusted" not in handshake.facts.get("errors", ())
+        if handshake is None:
+            return frozenset()
+        return frozenset((*handshake.facts.get("errors", ()), *({handshake.code} & set(CERTIFICATE_ERRORS))))
+
+    @property
+    def private(self) -> bool:
+        """A chain that ends in no public root. A POSIX client fetches no issuers: what it trusts although the chain is open ends in
+        its own store. Windows fetches them, and shows the whole chain that it built: there an open end stays open."""
+        standing = self.chain.standing if self.chain else None
+        return standing is Standing.PRIVATE or (standing is Standing.INCOMPLETE and bool(self.trusted) and self.fetches_no_issuers)
+
+    @property
+    def the_users(self) -> bool:
+        """An endpoint of the user's own: a certificate of the company is as good there as the server says that it is."""
+        return self.endpoint.phase is Phase.EXTRA
 
     @property
     def genuine(self) -> bool:
-        return self.chain is not None and self.chain.genuine
+        """It is the endpoint itself that answered: by a public chain, or, of the user's own endpoints, by one that the server trusts."""
+        if self.chain is None or self.said & {"name_mismatch", "expired"}:
+            return False
+        return self.chain.genuine or (self.the_users and bool(self.trusted) and self.chain.name_matches and self.chain.time_ok)
 
     @property
     def intercepted(self) -> bool:
-        """A chain that no public root stands behind, for an endpoint that has a public one."""
-        return self.chain is not None and self.chain.standing is Standing.PRIVATE
+        """Somebody else's certificate stands before an endpoint that has a public one."""
+        return self.private and not (self.the_users and self.trusted)
 
     @property
     def asks_for_client_certificate(self) -> bool:
@@ -124,11 +146,13 @@ class Row:
     """Rows of one id fold into one finding where this is the same: what makes it the same cause."""
     note: str = ""
     """For a pass that is worth a word."""
+    waiver: Waiver | None = None
+    """The one that covers it, or covered it until it expired (then the status is still its own)."""
 
     @property
     def cause(self) -> tuple[object, ...]:
         """Rows in which this is the same are one finding."""
-        return self.id, self.path, self.status, self.owner, self.group, self.because
+        return self.id, self.path, self.status, self.owner, self.group, self.because, self.waiver
 
 
 def passed(id_: str, route: Route, note: str = "") -> Row:
@@ -148,70 +172,50 @@ def words(stage: Stage | None) -> str:
     return f"{stage.error.code}: {said}" if said and said != stage.error.code else stage.error.code
 
 
-_PRIVATE = tuple(ipaddress.ip_network(text) for text in (
-    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128",
-))
-
-
-def is_private(address: str) -> bool:
-    """Private (RFC 1918, RFC 4193), shared (RFC 6598), link-local or loopback."""
-    try:
-        read = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
-    except ValueError:
-        return False
-    return any(read.version == network.version and read in network for network in _PRIVATE)
-
-
-def is_sinkhole(address: str) -> bool:
-    """An address that answers nobody: where a name is answered with it, somebody blocks the name."""
-    try:
-        read = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
-    except ValueError:
-        return False
-    return read.is_unspecified or read.is_loopback
-
-
 ReadChain = Callable[[tuple[bytes, ...], str], ChainReading]
 
 
-def _chain(attempts: Sequence[Attempt], host: str, certificates: Mapping[str, bytes], read: ReadChain) -> ChainReading | None:
-    """The handshake's leaf decides; issuers may come from either flight, since a platform may show only the leaf."""
-    seen: list[str] = []
-    for attempt in attempts:
-        for name in (StageName.HANDSHAKE, StageName.HELLO):
-            stage = attempt.stages.get(name)
-            seen += stage.facts.get("chain", ()) if stage else ()
-    ders = tuple(certificates[digest] for digest in dict.fromkeys(seen) if digest in certificates)
-    return read(ders, host) if ders else None
+def _shown(attempts: Sequence[Attempt], name: StageName) -> tuple[str, ...]:
+    """The digests of the chain that a stage saw, the leaf first."""
+    stages = (attempt.stages.get(name) for attempt in attempts)
+    return next((tuple(stage.facts["chain"]) for stage in stages if stage is not None and stage.facts.get("chain")), ())
 
 
-def routes(endpoints: Iterable[Endpoint], observation: Observation, read: ReadChain) -> tuple[Route, ...]:
-    """Every endpoint over every path that was looked at, in the order of path and endpoint.
+def _chain(
+    shown: tuple[str, ...], more: tuple[str, ...], host: str, certificates: Mapping[str, bytes], read: ReadChain
+) -> ChainReading | None:
+    """The reading of a chain; issuers may come from the other flight too, since a platform may show only the leaf."""
+    if not shown:
+        return None
+    if shown[0] not in certificates:
+        return UNREADABLE
+    return read(tuple(certificates[digest] for digest in dict.fromkeys((*shown, *more)) if digest in certificates), host)
 
-    An endpoint that the observation does not have is left out: observed.py says so.
-    """
+
+def routes(endpoints: Iterable[Endpoint], paths: Iterable[str], observation: Observation, read: ReadChain) -> tuple[Route, ...]:
+    """Every endpoint over every path, in this order. An endpoint that the observation does not have is left out: observed.py says so."""
     seen: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in observation.attempts:
         if attempt.wave == 1:
             seen.setdefault((attempt.path, attempt.target), []).append(attempt)
-    doubted = {
-        path: frozenset(one.stage for one in observation.rechecks if one.path == path and one.result.ok) for path in observation.paths()
-    }
     read_once = lru_cache(maxsize=None)(read)
-    return tuple(
-        Route(
+
+    def route(path: str, endpoint: Endpoint) -> Route:
+        attempts = tuple(seen[path, endpoint.id])
+        handshake, hello = _shown(attempts, StageName.HANDSHAKE), _shown(attempts, StageName.HELLO)
+        return Route(
             endpoint=endpoint,
             path=path,
-            attempts=tuple(seen[path, endpoint.id]),
-            chain=_chain(seen[path, endpoint.id], endpoint.host, observation.certificates, read_once),
+            attempts=attempts,
+            chain=_chain(handshake or hello, hello, endpoint.host, observation.certificates, read_once),
+            hello_chain=_chain(hello, handshake, endpoint.host, observation.certificates, read_once),
             platform_hello=observation.platform_hello,
             fetches_no_issuers=observation.family == "posix",
-            doubted=doubted[path],
+            doubted=frozenset(one.stage for one in observation.rechecks if one.path == path and one.result.ok),
         )
-        for path in observation.paths()
-        for endpoint in endpoints
-        if (path, endpoint.id) in seen
-    )
+
+    endpoints = tuple(endpoints)
+    return tuple(route(path, endpoint) for path in paths for endpoint in endpoints if (path, endpoint.id) in seen)
 
 
 def not_run(stage: Stage | None) -> bool:

@@ -9,30 +9,56 @@ FOR INTERNAL COLLECTION USE ONLY. Pure: the same observation, endpoints and root
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import date
 
 from ..catalogue.findings import FINDINGS
-from ..model import Area, Endpoint, Finding, Owner, Phase, SeenFrom, Status
+from ..model import Area, Endpoint, Finding, Phase, SeenFrom, Status
 from ..observe.observation import Observation
 from ..roots import Roots
-from . import certificate, dns, http, observed, proxy, revocation, samples, tcp, tls
+from . import certificate, dns, http, observed, proxy, revocation, samples, tcp, tls, waived
 from .chain import ChainReading, read_chain
 from .fold import fold, order, without_findings
 from .route import DIRECT, Route, Row, routes
+from .waivers import Waiver
 
 PER_ROUTE = (
     dns.judge_dns, tcp.judge_tcp, proxy.judge_proxy, tls.judge_tls, certificate.judge_certificate, http.judge_http,
-    observed.judge_deadline,
+    observed.judge_deadline, observed.judge_complete,
 )
 
 
-def _rows(endpoints: Sequence[Endpoint], seen: Sequence[Route], observation: Observation) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted of a judgement."""
+
+    checks: Sequence[str]
+    """Finding ids."""
+    paths: Sequence[str] | None
+    """Path ids that the verdict is about; None: those that were looked over (nobody named one)."""
+    connect_to_counts: bool
+    seen_from: SeenFrom
+    waivers: Sequence[Waiver]
+    host: str
+    today: date
+
+
+@dataclass(frozen=True)
+class Judgement:
+    findings: tuple[Finding, ...]
+    """Of the ids that were asked for, in order."""
+    reached: frozenset[str]
+    """Endpoints of which it was seen that they themselves answered (revocation: with real content)."""
+    unused_waivers: tuple[Waiver, ...]
+
+
+def _rows(endpoints: Sequence[Endpoint], seen: Sequence[Route], paths: Sequence[str], observation: Observation) -> Iterator[Row]:
     for route in seen:
-        for judge in PER_ROUTE:
-            yield from judge(route)
-    for path in observation.paths():
+        for judge_route in PER_ROUTE:
+            yield from judge_route(route)
+    for path in paths:
         yield from revocation.judge_revocation(path, seen, observation)
-    yield from observed.judge_missing(endpoints, seen, observation.paths())
+    yield from observed.judge_missing(endpoints, seen, paths, observation)
     yield from observed.judge_empty(observation)
 
 
@@ -49,10 +75,9 @@ def _optional(rows: Iterable[Row]) -> tuple[Row, ...]:
     )
 
 
-def _not_of_this_run(endpoints: Iterable[Endpoint], paths: Iterable[str]) -> dict[str, str]:
+def _not_of_this_run(endpoints: Sequence[Endpoint], paths: Sequence[str]) -> dict[str, str]:
     """Ids that this run's paths and endpoints leave nothing to say for."""
-    paths, endpoints = tuple(paths), tuple(endpoints)
-    reasons = {spec.id: "nothing of the kind was seen" for spec in FINDINGS.values() if spec.area is Area.TOOL or spec.owner is Owner.TOOL}
+    reasons = {spec.id: "nothing of the kind was seen" for spec in FINDINGS.values() if spec.area is Area.TOOL}
     if paths and all(path == DIRECT for path in paths):
         reasons.update(dict.fromkeys(proxy.IDS, "no proxy on the path"))
     if paths and DIRECT not in paths:
@@ -64,22 +89,27 @@ def _not_of_this_run(endpoints: Iterable[Endpoint], paths: Iterable[str]) -> dic
     return reasons
 
 
-def judge(
-    endpoints: Sequence[Endpoint], observation: Observation, roots: Roots, *,
-    asked: Sequence[str], connect_to_counts: bool, seen_from: SeenFrom,
-) -> tuple[Finding, ...]:
-    """Every finding of the ids in `asked`, in order. `endpoints` are those that the verdict is about."""
+def _reached(rows: Iterable[Row]) -> frozenset[str]:
+    passed = {*http.REACHED, revocation.WRONG}
+    return frozenset(row.endpoint.id for row in rows if row.endpoint and row.status is Status.PASS and row.id in passed)
+
+
+def judge(endpoints: Sequence[Endpoint], observation: Observation, roots: Roots, asked: Asked) -> Judgement:
+    """All judges, then the passes that look at their rows together, then the fold. `endpoints`: those that the verdict is about."""
 
     def read(ders: tuple[bytes, ...], host: str) -> ChainReading:
         return read_chain(ders, host, observation.seen_at, roots)
 
-    seen = routes(endpoints, observation, read)
-    rows: Iterable[Row] = _rows(endpoints, seen, observation)
+    paths = observation.paths() if asked.paths is None else asked.paths
+    seen = routes(endpoints, paths, observation, read)
+    rows: Iterable[Row] = _rows(endpoints, seen, paths, observation)
     rows = proxy.judge_ports(rows, seen)
     rows = samples.judge_samples(rows, seen)
     rows = certificate.judge_sign_in_alone(rows)
-    if not connect_to_counts:
-        rows = observed.redirected(rows, seen)
-    findings = fold(_optional(row for row in rows if row.id in asked), seen_from)
-    silent = without_findings(asked, findings, _not_of_this_run(endpoints, observation.paths()), seen_from)
-    return order((*findings, *silent))
+    if not asked.connect_to_counts:
+        rows = observed.redirected(rows, observation)
+    rows = waived.waive(_optional(rows), asked.waivers, asked.host, asked.today)
+    everything = fold(rows, asked.seen_from)
+    findings = [finding for finding in everything if finding.id in asked.checks]
+    silent = without_findings(asked.checks, everything, _not_of_this_run(endpoints, paths), asked.seen_from)
+    return Judgement(order((*findings, *silent)), _reached(rows), waived.unused(rows, asked.waivers, asked.host))

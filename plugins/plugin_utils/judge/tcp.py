@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 from ..model import Status
 from ..observe.observation import Attempt, StageName, State
-from .route import Route, Row, failed, is_private, is_sinkhole, passed, words
+from .addresses import is_private, is_sinkhole
+from .observed import NOT_UNDERSTOOD
+from .route import Route, Row, failed, passed, words
 
 BY_CODE = {"refused": "APC111", "timeout": "APC112", "reset": "APC113", "unreachable": "APC114", "denied": "APC115"}
 PARTLY = "APC116"
@@ -45,13 +47,14 @@ def _all_dead(route: Route, dead: list[Attempt]) -> Iterator[Row]:
     resolve = route.stage(StageName.RESOLVE)
     looked_up = resolve is not None and not resolve.facts.get("literal")
     misled = looked_up and all(is_private(address) or is_sinkhole(address) for address in addresses)
-    for code, id_ in BY_CODE.items():
-        if code == first.code:
-            yield failed(
-                id_, route, {"addresses": ", ".join(addresses[:4]), "error": words(first)},
-                status=Status.UNKNOWN if code == "timeout" and StageName.CONNECT in route.doubted else Status.FAIL,
-                because=("APC103",) if misled else (),
-            )
+    if first.code not in BY_CODE:
+        yield failed(NOT_UNDERSTOOD, route, {"error": f"connect {words(first)}"}, status=Status.UNKNOWN, group=("connect",))
+        return
+    yield failed(
+        BY_CODE[first.code], route, {"addresses": ", ".join(addresses[:4]), "error": words(first)},
+        status=Status.UNKNOWN if first.code == "timeout" and StageName.CONNECT in route.doubted else Status.FAIL,
+        because=("APC103",) if misled else (),
+    )
 
 
 def _partly(route: Route, tried: list[Attempt], alive: list[Attempt], dead: list[Attempt]) -> Iterator[Row]:

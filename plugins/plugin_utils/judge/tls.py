@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..model import Owner, Status
+from ..model import Owner, Phase, Status
 from ..observe.observation import Stage, StageName
 from .observed import NOT_UNDERSTOOD
 from .route import Route, Row, failed, not_run, passed, words
@@ -24,7 +24,7 @@ _VERSION_ALERTS = (70, 86)
 """protocol_version, inappropriate_fallback."""
 _CIPHER_ALERTS = (40, 71)
 """handshake_failure, insufficient_security."""
-_OLD_VERSIONS = ("SSLv3", "TLSv1.0", "TLSv1.1")
+_OLD_VERSIONS = ("SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1")
 
 
 def judge_tls(route: Route) -> Iterator[Row]:
@@ -40,6 +40,10 @@ def judge_tls(route: Route) -> Iterator[Row]:
 
 
 def _stands(route: Route, hello: Stage | None, handshake: Stage) -> Iterator[Row]:
+    version = handshake.facts.get("version")
+    if version in _OLD_VERSIONS:
+        yield failed(VERSION, route, {"error": f"only {version} came to stand", "alert": _number(None)}, group=(version,))
+        return
     yield from (passed(id_, route) for id_ in (BLOCKED, VERSION, CIPHER, NOT_TLS, STALLED))
     if handshake.facts.get("protocols") == "tls12":
         yield failed(TLS13, route, {"error": handshake.facts.get("default_error", "failed")}, status=Status.WARN)
@@ -54,7 +58,9 @@ def _stands(route: Route, hello: Stage | None, handshake: Stage) -> Iterator[Row
 
 
 def _wants_client_certificate(route: Route, handshake: Stage) -> bool:
-    return handshake.code in ("alert", "closed", "reset") and route.asks_for_client_certificate and route.genuine
+    """The bootstrap service knows a connector by its certificate and may refuse to go on without one."""
+    asked = route.endpoint.phase is Phase.BOOTSTRAP and route.asks_for_client_certificate
+    return asked and handshake.code in ("alert", "closed") and route.genuine
 
 
 def _alert(hello: Stage | None, handshake: Stage) -> int | None:
@@ -79,7 +85,7 @@ def _why(route: Route, hello: Stage | None, handshake: Stage) -> Row:
         return failed(NOT_TLS, route, {"first_bytes": _printable(first or "")}, group=("not_tls",))
     if handshake.code in ("timeout", "closed", "reset"):
         if hello is not None and hello.code == "stalled":
-            return failed(STALLED, route, {"bytes": hello.error.bytes if hello.error else 0})
+            return failed(STALLED, route, {"bytes": (hello.error.bytes if hello.error else None) or 0})
         return failed(BLOCKED, route, evidence, group=(handshake.code,))
     alert = _alert(hello, handshake)
     owner = None if _speaks_12(route) else Owner.SERVER
@@ -94,7 +100,7 @@ def _why(route: Route, hello: Stage | None, handshake: Stage) -> Row:
 
 
 def _number(alert: int | None) -> str:
-    return "none" if alert is None else str(alert)
+    return "no alert" if alert is None else f"alert {alert}"
 
 
 def _printable(first_bytes: str) -> str:

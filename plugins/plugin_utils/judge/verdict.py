@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model import Finding, Status, Verdict
+from .fold import lower_first
 
 NOT_COVERED = (
     "the real client certificate, which the service issues at registration",
@@ -48,18 +49,35 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
 
 
 def causes(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
-    """What to act on, in order: findings that no other one explains."""
+    """What to act on, in order: findings that no other one explains; last, what nobody sees behind a waiver."""
     acting = [one for one in findings if one.status in (Status.FAIL, Status.UNKNOWN, Status.WARN)]
     ids = {one.id for one in acting if not one.because}
-    return tuple(
-        {
-            "id": one.id, "title": one.title, "hint": one.hint, "owner": one.owner.value, "status": one.status.value,
-            "severity": one.severity.value, "endpoints": list(one.endpoints), "waits": len(one.endpoints), "path": one.path,
-            "waiver": None if one.waiver is None else dict(one.waiver),
-        }
-        for one in sorted(acting, key=lambda one: (_RANK.index(one.status), -len(one.endpoints), one.id))
-        if not one.because or not ids.intersection(one.because)
+    waived = {one.id for one in findings if one.status is Status.WAIVED}
+    hidden = [one for one in acting if one.because and not ids.intersection(one.because)]
+    behind_waivers = [one for one in hidden if waived.issuperset(one.because)]
+    shown = [one for one in acting if not one.because] + [one for one in hidden if one not in behind_waivers]
+    ordered = sorted(shown, key=lambda one: (_RANK.index(one.status), -len(one.endpoints), one.id))
+    return (*(_cause(one) for one in ordered), *_behind(behind_waivers))
+
+
+def _cause(one: Finding) -> dict[str, Any]:
+    return {
+        "id": one.id, "title": one.title, "hint": one.hint, "owner": one.owner.value, "status": one.status.value,
+        "severity": one.severity.value, "endpoints": list(one.endpoints), "waits": len(one.endpoints), "path": one.path,
+        "waiver": None if one.waiver is None else dict(one.waiver),
+    }
+
+
+def _behind(hidden: Sequence[Finding]) -> list[dict[str, Any]]:
+    """A waiver accepts a cause; what stands behind it is not seen all the same."""
+    if not hidden:
+        return []
+    ids = list(dict.fromkeys(id_ for one in hidden for id_ in one.because))
+    first = replace(
+        hidden[0], id=ids[0], title=f"What comes after {', '.join(ids)} was not seen, and a waiver does not make it seen",
+        hint=f"Mend {', '.join(ids)}, or let this run pass with unknown: report.", endpoints=(),
     )
+    return [_cause(first)]
 
 
 _RANK = (Status.FAIL, Status.UNKNOWN, Status.WARN)
@@ -69,17 +87,15 @@ _RANK = (Status.FAIL, Status.UNKNOWN, Status.WARN)
 class Seen:
     """What the sentences say besides the findings."""
 
+    reached: int
+    """How many endpoints were seen to answer themselves."""
     endpoints: int
-    """How many no cause is about."""
+    """How many the verdict is about."""
     paths: tuple[str, ...]
     seen_from: str
     seen_as: str
     remarks: tuple[str, ...] = ()
-    """What the user must know of this run: connect_to, proxy auto, skipped checks, own roots."""
-
-
-def _lower_first(text: str) -> str:
-    return text if len(text) > 1 and text[1].isupper() else text[:1].lower() + text[1:]
+    """What the user must know of this run: connect_to, proxy auto, checks left out, own roots, waivers."""
 
 
 def _wait(count: int) -> str:
@@ -89,11 +105,17 @@ def _wait(count: int) -> str:
 
 
 def _more(count: int) -> str:
-    return {0: "", 1: "1 more cause follows."}.get(count, f"{count} more causes follow.")
+    return "" if count < 1 else "1 more cause follows." if count == 1 else f"{count} more causes follow."
 
 
 def _way(paths: Sequence[str]) -> str:
     return " and ".join("directly" if path == "direct" else f"through {path}" for path in paths) or "nowhere"
+
+
+def _of_all(seen: Seen) -> str:
+    if seen.reached == seen.endpoints:
+        return f"all {seen.endpoints} endpoints" if seen.endpoints > 1 else "the one endpoint"
+    return f"{seen.reached} of {seen.endpoints} endpoints"
 
 
 def headline(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:
@@ -101,11 +123,11 @@ def headline(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> s
     if verdict is Verdict.READY:
         warnings = sum(cause["status"] == Status.WARN.value for cause in found)
         also = "" if not warnings else " 1 warning." if warnings == 1 else f" {warnings} warnings."
-        return (f"Ready: {seen.endpoints} endpoints reached {_way(seen.paths)}, seen from the {seen.seen_from.replace('_', ' ')} "
+        return (f"Ready: {_of_all(seen)} reached {_way(seen.paths)}, seen from the {seen.seen_from.replace('_', ' ')} "
                 f"as {seen.seen_as}.{also}")
     word = "Not ready" if verdict is Verdict.NOT_READY else "Inconclusive"
     first = found[0]
-    return f"{word}: {_lower_first(first['title'])} ({first['id']}){_wait(first['waits'])}."
+    return f"{word}: {lower_first(first['title'])} ({first['id']}){_wait(first['waits'])}."
 
 
 def summary(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:

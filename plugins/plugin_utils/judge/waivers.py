@@ -1,21 +1,21 @@
 # Copyright (c) 2026 appproxy.connector contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waivers: named, dated, reasoned exceptions.
+"""Waivers: named, dated, reasoned exceptions. What they do to rows: waived.py.
 
-FOR INTERNAL COLLECTION USE ONLY. Pure; the day of judging is an argument.
+FOR INTERNAL COLLECTION USE ONLY. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 from typing import Any
 
-from ..model import Finding, Status
+from ..model import Area, FindingSpec
 
 
 class WaiverError(ValueError):
@@ -40,8 +40,8 @@ class Waiver:
         return {"id": self.id, "until": self.until.isoformat(), "reason": self.reason, "endpoint": self.endpoint, "host": self.host}
 
 
-def parse_waiver(value: Any, number: int, known_ids: Iterable[str]) -> Waiver:
-    """`number` counts from 1 and is only for the message."""
+def parse_waiver(value: Any, number: int, known: Mapping[str, FindingSpec]) -> Waiver:
+    """`number` counts from 1 and is only for the message; `known` are the findings of this release."""
     where = f"waivers, number {number}"
     if not isinstance(value, Mapping):
         raise WaiverError(f"{where}: write it as {{id: APC112, until: 2026-12-31, reason: ...}}")
@@ -53,48 +53,24 @@ def parse_waiver(value: Any, number: int, known_ids: Iterable[str]) -> Waiver:
         if key not in texts:
             what = {"id": "a finding id such as APC112", "until": "its last day as YYYY-MM-DD", "reason": "why it is accepted"}[key]
             raise WaiverError(f"{where}: '{key}' is missing; write {what}")
-    if texts["id"] not in set(known_ids):
+    if texts["id"] not in known:
         raise WaiverError(f"{where}: id '{texts['id']}' is no finding of this release")
+    if known[texts["id"]].area is Area.TOOL:
+        raise WaiverError(f"{where}: {texts['id']} says that something was not seen; no waiver makes it seen. Set unknown: report instead")
+    if "endpoint" in texts and ":" not in texts["endpoint"]:
+        raise WaiverError(f"{where}: endpoint '{texts['endpoint']}' has no port; write host:port, with * as in a shell")
     try:
         if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", texts["until"]):
             raise ValueError(texts["until"])
         until = date.fromisoformat(texts["until"])
     except ValueError as error:
         raise WaiverError(f"{where}: until '{texts['until']}' is no day; write it as YYYY-MM-DD") from error
-    return Waiver(texts["id"], until, texts["reason"], texts.get("endpoint"), texts.get("host"))
+    endpoint = texts["endpoint"].lower() if "endpoint" in texts else None
+    return Waiver(texts["id"], until, texts["reason"], endpoint, texts.get("host"))
 
 
-def _covers(waiver: Waiver, finding: Finding, host: str) -> bool:
-    """A waiver for one endpoint covers a finding only when it covers all that the finding names."""
-    if waiver.id != finding.id or (waiver.host and not fnmatchcase(host, waiver.host)):
+def covers(waiver: Waiver, id_: str, endpoint: str | None, host: str) -> bool:
+    """Whether it is about this finding of this endpoint (None: the finding is about none) on this host."""
+    if waiver.id != id_ or (waiver.host and not fnmatchcase(host, waiver.host)):
         return False
-    if waiver.endpoint is None:
-        return True
-    return bool(finding.endpoints) and all(fnmatchcase(endpoint, waiver.endpoint) for endpoint in finding.endpoints)
-
-
-def apply_waivers(findings: Iterable[Finding], waivers: Iterable[Waiver], host: str, today: date) -> tuple[Finding, ...]:
-    """Mark what is waived. What is unknown only because of waived findings is waived with them.
-
-    An expired waiver no longer counts, and the finding that it covered carries it with `expired: true`.
-    """
-    waivers = tuple(waivers)
-    marked = []
-    for finding in findings:
-        if finding.status in (Status.FAIL, Status.WARN, Status.UNKNOWN):
-            covering = [waiver for waiver in waivers if _covers(waiver, finding, host)]
-            current = [waiver for waiver in covering if waiver.until >= today]
-            if current:
-                finding = replace(finding, status=Status.WAIVED, waiver=current[0].as_dict())
-            elif covering:
-                finding = replace(finding, waiver={**covering[0].as_dict(), "expired": True})
-        marked.append(finding)
-    waived = {finding.id: finding.waiver for finding in marked if finding.status is Status.WAIVED}
-    open_ids = {finding.id for finding in marked if finding.status in (Status.FAIL, Status.UNKNOWN) and not finding.because}
-    return tuple(
-        replace(finding, status=Status.WAIVED, waiver=waived[finding.because[0]])
-        if finding.status is Status.UNKNOWN and finding.because
-        and all(cause in waived and cause not in open_ids for cause in finding.because)
-        else finding
-        for finding in marked
-    )
+    return waiver.endpoint is None or (endpoint is not None and fnmatchcase(endpoint, waiver.endpoint))

@@ -286,9 +286,8 @@ _HTTP = (
         152, "signin-page-not-reached", Owner.NETWORK, evidence=("status", "location"),
         title="The sign-in page of {endpoints} is not reached (status {status})",
         cause="The installer shows Microsoft's sign-in page. Something on the way answers in its place or cuts it off.",
-        hint="Allow this server {hosts} and the files of the sign-in page: *.microsoftonline.com, *.microsoftonline-p.com, *.msauth.net, "
-        "*.msauthimages.net, *.msecnd.net, *.msftauth.net, *.msftauthimages.net and *.phonefactor.net, all on 443 (it was sent to: "
-        "{location}).",
+        hint="Allow this server {hosts} on port 443, without a block page or portal in between (it was sent to: {location}), and with "
+        "them the files of the sign-in page, which docs/endpoints.md lists.",
         docs=sources.CONNECTORS, more=(sources.TROUBLESHOOT, sources.TROUBLESHOOT_ERRORS, sources.MISSING_ASSET_HOST),
     ),
     _spec(

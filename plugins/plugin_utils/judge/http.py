@@ -110,10 +110,10 @@ def _intercepted(route: Route, request: Stage) -> Iterator[Row]:
     elif _answered_by_somebody_else(route, request):
         evidence = _evidence(request)
         yield failed(_reached(route), route, evidence, group=(str(evidence["status"]),))
-    elif sign_in:
-        yield failed(SIGN_IN, route, _evidence(request), status=Status.UNKNOWN)
     else:
-        yield failed(BLOCKED, route, _evidence(request), status=Status.UNKNOWN, because=(INSPECTED,))
+        # Inspected sign-in hosts are tolerated (certificate.py), so that this has to speak for itself where they are needed.
+        because = () if sign_in and route.endpoint.needed else (INSPECTED,)
+        yield failed(_reached(route), route, _evidence(request), status=Status.UNKNOWN, because=because)
 
 
 def _plain(route: Route, request: Stage) -> Iterator[Row]:

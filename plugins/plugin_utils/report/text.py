@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 
-LIMIT = 600
+LIMIT = 1500
 """Characters that one text may have on a console."""
 
 _UNSAFE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))

@@ -114,6 +114,8 @@ def _connect_to(value: Any) -> dict[str, str]:
         raise OptionError("connect_to: write a map of host:port to address:port, for example login.microsoftonline.com:443: 192.0.2.7:443.")
     read = {}
     for key, target in (value or {}).items():
+        if "@" in f"{key}{target}":
+            raise OptionError("connect_to: a user name or password has no place in it. Write host:port to address:port.")
         try:
             host, port = split_address(str(key))
             split_address(str(target))

@@ -19,7 +19,7 @@ from .judge.observed import could_not_observe, library_missing, not_understood, 
 from .judge.route import Row
 from .judge.run import Asked, Judgement, judge
 from .judge.verdict import NOT_COVERED, NOT_THE_SERVICE, Seen, causes, counts, has_failed, headline, message, summary, verdict_of
-from .model import Endpoint, Status
+from .model import Endpoint, SeenFrom, Status
 from .observe.observation import Observation, ObservationError, parse_observation
 from .observe.request import build_request
 from .options import OptionError, Options
@@ -59,6 +59,8 @@ def plan(options: Options, host: str) -> Plan:
 def _remarks(options: Options, redirected: bool, judgement: Judgement) -> tuple[str, ...]:
     """What a reader of the verdict must know of how this run was made."""
     said = []
+    if options.seen_from is not SeenFrom.SERVER:
+        said.append(f"Seen from the {options.seen_from.value.replace('_', ' ')}, not from the server itself.")
     if options.proxy in ("auto", "detect"):
         said.append(f"proxy: {options.proxy} looked directly: this release does not detect a proxy.")
     if redirected:
@@ -73,6 +75,8 @@ def _remarks(options: Options, redirected: bool, judgement: Judgement) -> tuple[
     until = {one.waiver["id"]: one.waiver["until"] for one in judgement.findings if one.status is Status.WAIVED and one.waiver}
     if until:
         said.append(f"Waived: {', '.join(f'{id_} until {day}' for id_, day in until.items())}.")
+    expired = {one.waiver["id"]: one.waiver["until"] for one in judgement.findings if one.waiver and one.waiver.get("expired")}
+    said += [f"The waiver of {id_} expired after {day}." for id_, day in expired.items()]
     said += [f"The waiver of {waiver.id} until {waiver.until} covers nothing here." for waiver in judgement.unused_waivers]
     return tuple(said)
 
@@ -134,7 +138,6 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
         remarks=_remarks(options, redirected, judgement),
     )
     line = summary(verdict, found, seen)
-    shown = (Status.FAIL, Status.WARN, Status.UNKNOWN, Status.WAIVED)
     result: dict[str, Any] = {
         "changed": False,
         "failed": has_failed(verdict, counted[Status.WARN.value] > 0, options.fail_on, options.unknown),
@@ -146,7 +149,7 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
         "causes": list(found),
         "remarks": list(seen.remarks),
         "counts": counted,
-        "findings": [one.as_dict() for one in findings if options.return_passes or one.status in shown],
+        "findings": [one.as_dict() for one in findings if options.return_passes or one.status is not Status.PASS],
         "not_covered": [*NOT_COVERED, NOT_THE_SERVICE.format(account=account), *_not_asked(options)],
         "seen_as": account,
         "seen_from": options.seen_from.value,

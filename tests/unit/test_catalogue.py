@@ -10,10 +10,12 @@ import hashlib
 import re
 import string
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue import page, roots, sources
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.endpoints import (
     CLOUDS,
@@ -35,6 +37,7 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.model import (
     Phase,
     Severity,
 )
+from ansible_collections.appproxy.connector.plugins.plugin_utils.options import parse_options
 
 DOCS = Path(__file__).absolute().parent.parent.parent / "docs"
 TENANT = "01234567-89ab-cdef-0123-456789abcdef"
@@ -176,7 +179,13 @@ def test_every_finding_has_its_page(spec: FindingSpec) -> None:
     parts = dict(zip(SECTIONS, re.split(r"^## .*$", text, flags=re.MULTILINE)[1:], strict=True))
     assert all(part.strip() for part in parts.values())
     assert spec.cause in " ".join(parts["Cause"].split())
-    assert f"checks: [{spec.id}]" in parts["How to verify"]
+    assert len(examples := re.findall(r"^```yaml\n(.*?)^```$", parts["How to verify"], re.MULTILINE | re.DOTALL)) == 1
+    assert "# and the same proxy, cloud and other options as before\n" in examples[0]
+    arguments = yaml.safe_load(examples[0])[0]["appproxy.connector.connectivity"]
+    # What the tool says of itself is always asked for, and `checks` with nothing else is refused.
+    assert arguments.get("checks") == (None if spec.area is Area.TOOL else [spec.id])
+    parse_options({**arguments, "tenant_id": TENANT}, datetime(2026, 11, 26, tzinfo=timezone.utc))
+    assert ("a full run" in parts["How to verify"]) is (spec.area is not Area.TOOL)
     assert re.search(r"^```(powershell|shell)$", parts["How to verify"], re.MULTILINE)
     assert max(map(len, re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL).splitlines())) <= 220
     for source in spec.sources:

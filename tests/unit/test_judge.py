@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from ansible_collections.appproxy.connector.plugins.plugin_utils.options import parse_options
 from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight import conclude, plan
-from lab.pki import OCSP_URL, Pki
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from lab.pki import OCSP_URL, Authority, Credential, Pki
 from lab.seen import NOT_RUN, SEEN_AT, World, answer, error, ok, whole
 
 TENANT = "00000000-1111-2222-3333-444444444444"
@@ -220,12 +222,11 @@ def test_what_a_posix_server_trusts_without_a_public_root_is_its_own_stores(judg
     assert judge(change, family="windows").status("APC141", REGISTRATION) == {"unknown"}
 
 
-def test_a_public_leaf_cannot_issue(judge: Judge) -> None:
-    """A forged chain under anybody's genuine public certificate must not read as public."""
+@pytest.mark.parametrize("key_usage", [True, False])
+def test_a_public_leaf_cannot_issue(judge: Judge, key_usage: bool) -> None:
+    """A forged chain under anybody's genuine public certificate must not read as public, whatever the leaf leaves out."""
     def change(world: World) -> None:
-        from lab.pki import Authority
-
-        mule = world.pki.leaf("mule.example")
+        mule = world.pki.leaf("mule.example") if key_usage else without_key_usage(world.pki)
         forged = world.pki.leaf(REGISTRATION.rsplit(":", 1)[0], by=Authority(mule.certificate, mule.key, world.pki.public_issuing))
         chain = (mule.certificate, *mule.chain)
         world.shows(REGISTRATION, type(forged)(forged.certificate, forged.key, chain), trusted=False)
@@ -233,6 +234,17 @@ def test_a_public_leaf_cannot_issue(judge: Judge) -> None:
     judged = judge(change)
     assert judged.status("APC141", REGISTRATION) == {"unknown"}
     assert judged.verdict == "not_ready"
+
+
+def without_key_usage(pki: Pki) -> Credential:
+    issuing, now = pki.public_issuing, datetime.now(timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mule.example")])
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(issuing.certificate.subject).public_key(pki.rsa_key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=9))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True).sign(issuing.key, SHA256())
+    )
+    return Credential(certificate, pki.rsa_key, (issuing.certificate,))
 
 
 def test_names_and_times_are_told_apart(judge: Judge) -> None:
@@ -682,8 +694,40 @@ def test_what_was_not_asked_for_is_said_in_the_verdict(judge: Judge) -> None:
     assert "0 of 35 endpoints" in few.result["headline"]
     assert "checks were not asked for" in few.result["summary"]
     assert "APC112" in few.result["not_covered"][-1]
-    skipped = judge(lambda world: world.stage(LOGIN, "connect", error("timeout")), skip_checks=["APC112"])
-    assert "34 of 35 endpoints" in skipped.result["headline"]
+
+
+@pytest.mark.parametrize("options", [{"checks": ["APC141"]}, {"checks": ["APC153", "APC151"]}, {"skip_checks": ["APC112"]}])
+def test_what_was_asked_for_and_is_hidden_by_what_was_not_is_never_a_pass(judge: Judge, options: dict[str, Any]) -> None:
+    judged = judge(lambda world: world.stage(REGISTRATION, "connect", error("timeout")), **options)
+    assert (judged.verdict, judged.causes) == ("inconclusive", ["APC112"])
+    assert "was not asked for" in judged.result["causes"][0]["hint"]
+    assert judged.result["causes"][0]["endpoints"] == [REGISTRATION]
+
+
+def test_what_was_asked_for_and_seen_is_not_hidden_by_what_comes_after(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.stage(REGISTRATION, "connect", error("timeout"))
+
+    assert judge(change, checks=["APC101", "APC103"]).verdict == "ready"
+    assert judge(change, checks=["APC145"]).verdict == "ready"
+
+
+def test_a_run_from_elsewhere_says_so(judge: Judge) -> None:
+    assert "Seen from the jump host, not from the server itself." in judge(seen_from="jump_host").result["summary"]
+    assert "not from the server" not in judge().result["summary"]
+
+
+def test_an_expired_waiver_is_said_in_words(judge: Judge) -> None:
+    waiver = {"id": "APC112", "until": "2020-01-01", "reason": "r"}
+    judged = judge(lambda world: world.stage(LOGIN, "connect", error("timeout")), waivers=[waiver])
+    assert judged.verdict == "not_ready"
+    assert "The waiver of APC112 expired after 2020-01-01." in judged.result["summary"]
+
+
+def test_findings_are_all_that_did_not_pass(judge: Judge) -> None:
+    statuses = {one["status"] for one in judge(return_passes=False).result["findings"]}
+    assert statuses == {"not_applicable"}
+    assert "pass" in {one["status"] for one in judge().result["findings"]}
 
 
 def test_what_waivers_hide_is_said_and_never_reached(judge: Judge) -> None:
@@ -693,7 +737,8 @@ def test_what_waivers_hide_is_said_and_never_reached(judge: Judge) -> None:
     waiver = {"id": "APC122", "until": "2099-01-01", "reason": "r"}
     judged = judge(change, proxy=PROXY, waivers=[waiver])
     assert judged.verdict == "inconclusive"
-    assert "a waiver does not make it seen" in judged.result["headline"]
+    assert "what comes after APC122 was not seen" in judged.result["headline"]
+    assert len(judged.causes) == 1
     one = judge(lambda world: world.stage(LOGIN, "connect", error("timeout")), waivers=[{**waiver, "id": "APC112"}])
     assert one.verdict == "ready"
     assert "34 of 35 endpoints" in one.result["headline"]
@@ -729,7 +774,8 @@ def test_one_kind_of_deeper_label_does_not_excuse_the_other(judge: Judge) -> Non
             if ".connector." in endpoint.host:
                 world.stage(endpoint.id, "connect", error("timeout"))
 
-    assert judge(change).causes == ["APC112"]
+    judged = judge(change)
+    assert (judged.verdict, judged.causes) == ("not_ready", ["APC112"])
 
 
 def test_an_optional_sample_that_is_gone_is_no_warning(judge: Judge) -> None:
@@ -768,7 +814,6 @@ def test_a_company_certificate_is_fine_on_the_users_own_endpoint(judge: Judge) -
 
 def test_a_root_that_the_catalogue_knows_is_public_although_certifi_dropped_it(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     from ansible_collections.appproxy.connector.plugins.plugin_utils.judge import chain
-    from cryptography.hazmat.primitives.hashes import SHA256
 
     def change(world: World) -> None:
         inspected(world, REGISTRATION, trusted=True)

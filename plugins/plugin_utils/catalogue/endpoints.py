@@ -292,6 +292,9 @@ def user_endpoint(text: str) -> Endpoint:
 
     Errors: CatalogueError for everything that is not one of the three shapes; IPv6 literals are not accepted.
     """
+    if "@" in text:
+        # Not repeated: it may be a password.
+        raise CatalogueError(f"endpoints: a user name or password is not taken: {_USER_SHAPE}")
     found = _URL.fullmatch(text.strip())
     if found is None:
         raise CatalogueError(f"endpoints: {text!r} is malformed: {_USER_SHAPE}")

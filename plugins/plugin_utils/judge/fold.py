@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..catalogue.findings import FINDINGS
-from ..model import Finding, FindingSpec, Owner, SeenFrom, Severity, Status
+from ..model import Area, Finding, FindingSpec, Owner, SeenFrom, Severity, Status
 from .route import DIRECT, Row
 
 _SHOWN = 4
@@ -68,6 +68,14 @@ def _placeholders(rows: Sequence[Row], evidence: Mapping[str, Any], shown: int) 
     }
 
 
+_WITHOUT_WORDS = {Status.PASS: "Not seen", Status.NOT_APPLICABLE: "Not of this run"}
+_NOT_SEEN = "Not seen yet"
+
+
+def _mend(causes: Iterable[str]) -> str:
+    return f"Mend {', '.join(causes)} first, then run again."
+
+
 def lower_first(text: str) -> str:
     """For a sentence that goes on with a title; abbreviations and names of hosts stay as they are."""
     word = text.split(" ", maxsplit=1)[0]
@@ -75,8 +83,8 @@ def lower_first(text: str) -> str:
 
 
 def _title(spec: FindingSpec, status: Status, values: Mapping[str, Any]) -> str:
-    if status in (Status.PASS, Status.NOT_APPLICABLE):
-        return f"{'Not seen' if status is Status.PASS else 'Not of this run'}: {spec.name}"
+    if status in _WITHOUT_WORDS:
+        return f"{_WITHOUT_WORDS[status]}: {spec.name}"
     title = spec.title.format_map(values)
     return f"Not certain: {lower_first(title)}" if status is Status.UNKNOWN and spec.owner is not Owner.TOOL else title
 
@@ -85,6 +93,7 @@ def _finding(rows: Sequence[Row], seen_from: SeenFrom) -> Finding:
     first = rows[0]
     spec = FINDINGS[first.id]
     evidence = _merge(rows)
+    hidden = first.status is Status.UNKNOWN and bool(first.because) and not first.evidence
     titled, hinted = _placeholders(rows, evidence, _SHOWN), _placeholders(rows, evidence, _ALL)
     return Finding(
         id=spec.id,
@@ -92,9 +101,9 @@ def _finding(rows: Sequence[Row], seen_from: SeenFrom) -> Finding:
         status=first.status,
         severity=_severity(spec, first.status),
         owner=first.owner or spec.owner,
-        title=_title(spec, first.status, titled),
+        title=f"{_NOT_SEEN}: {spec.name}" if hidden else _title(spec, first.status, titled),
         evidence=evidence,
-        hint="" if first.status in (Status.PASS, Status.NOT_APPLICABLE) else spec.hint.format_map(hinted),
+        hint=_mend(first.because) if hidden else "" if first.status in _WITHOUT_WORDS else spec.hint.format_map(hinted),
         docs=spec.docs,
         endpoints=tuple(dict.fromkeys(row.endpoint.id for row in rows if row.endpoint)),
         path=first.path,
@@ -124,12 +133,13 @@ def without_findings(ids: Iterable[str], findings: Iterable[Finding], reasons: M
 
 def _silent(spec: FindingSpec, reason: str | None, causes: tuple[str, ...], seen_from: SeenFrom) -> Finding:
     if reason:
-        return _unsaid(spec, Status.NOT_APPLICABLE, f"Not of this run: {spec.name}", reason, "", (), seen_from)
-    title = f"Not seen yet: {spec.name}"
+        return _unsaid(spec, Status.NOT_APPLICABLE, f"{_WITHOUT_WORDS[Status.NOT_APPLICABLE]}: {spec.name}", reason, "", (), seen_from)
+    if spec.area is Area.TOOL:
+        return _unsaid(spec, Status.PASS, f"{_WITHOUT_WORDS[Status.PASS]}: {spec.name}", "nothing of the kind happened", "", (), seen_from)
+    title = f"{_NOT_SEEN}: {spec.name}"
     if not causes:
         return _unsaid(spec, Status.UNKNOWN, title, "nothing was seen that tells", _GAP, (), seen_from)
-    ids = ", ".join(causes)
-    return _unsaid(spec, Status.UNKNOWN, title, f"hidden by {ids}", f"Mend {ids} first, then run again.", causes, seen_from)
+    return _unsaid(spec, Status.UNKNOWN, title, f"hidden by {', '.join(causes)}", _mend(causes), causes, seen_from)
 
 
 def _unsaid(

@@ -8,12 +8,11 @@ FOR INTERNAL COLLECTION USE ONLY. Pure: the same observation, endpoints and root
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from ..catalogue.findings import FINDINGS
-from ..model import Area, Endpoint, Finding, Phase, SeenFrom, Status
+from ..model import Endpoint, Finding, Phase, SeenFrom, Status
 from ..observe.observation import Observation
 from ..roots import Roots
 from . import certificate, dns, http, observed, proxy, revocation, samples, tcp, tls, waived
@@ -75,18 +74,45 @@ def _optional(rows: Iterable[Row]) -> tuple[Row, ...]:
     )
 
 
+_OF_SOME: Mapping[str, tuple[Callable[[Endpoint], bool], str]] = {
+    certificate.CLIENT_CERTIFICATE: (lambda one: one.phase is Phase.BOOTSTRAP, "without a tenant id the bootstrap endpoint has no name"),
+    http.SIGN_IN: (lambda one: one.phase is Phase.SIGN_IN, "no endpoint of this run belongs to the sign-in"),
+    http.BLOCKED: (lambda one: one.phase is not Phase.SIGN_IN, "every endpoint of this run belongs to the sign-in"),
+    http.WEBSOCKET: (lambda one: one.websocket is not None, "no endpoint of this run takes a WebSocket"),
+}
+"""Ids that are about some endpoints only, and what is said where none of them is there."""
+
+
+def _not_of_the_path(path: str) -> dict[str, str]:
+    ids, reason = (proxy.IDS, "no proxy on the path") if path == DIRECT else ((*dns.IDS, *tcp.IDS), "the proxy resolves and connects")
+    return dict.fromkeys(ids, reason)
+
+
 def _not_of_this_run(endpoints: Sequence[Endpoint], paths: Sequence[str]) -> dict[str, str]:
     """Ids that this run's paths and endpoints leave nothing to say for."""
-    reasons = {spec.id: "nothing of the kind was seen" for spec in FINDINGS.values() if spec.area is Area.TOOL}
-    if paths and all(path == DIRECT for path in paths):
-        reasons.update(dict.fromkeys(proxy.IDS, "no proxy on the path"))
-    if paths and DIRECT not in paths:
-        reasons.update(dict.fromkeys((*dns.IDS, *tcp.IDS), "the proxy resolves and connects"))
-    if not any(endpoint.phase is Phase.BOOTSTRAP for endpoint in endpoints):
-        reasons[certificate.CLIENT_CERTIFICATE] = "without a tenant id the bootstrap endpoint has no name"
-    if not any(endpoint.websocket for endpoint in endpoints):
-        reasons[http.WEBSOCKET] = "no endpoint of this run takes a WebSocket"
+    reasons = {id_: reason for id_, (about, reason) in _OF_SOME.items() if not any(map(about, endpoints))}
+    for path in paths:
+        if all((path == DIRECT) is (other == DIRECT) for other in paths):
+            reasons |= _not_of_the_path(path)
     return reasons
+
+
+_STAGES = range(101, 160)
+"""Numbers of ids in the order of the stages: what fails at one hides the later ones of the same endpoint."""
+
+
+def _hidden(rows: Sequence[Row], checks: Sequence[str]) -> Iterator[Row]:
+    """Checks that were asked for and not seen at a needed endpoint, because one failed before them that was not asked for."""
+    have = {(row.path, row.endpoint.id, row.id) for row in rows if row.endpoint}
+    for row in rows:
+        endpoint, number = row.endpoint, int(row.id[3:])
+        if row.status not in (Status.FAIL, Status.UNKNOWN) or row.id in checks or number not in _STAGES or not (endpoint and endpoint.needed):
+            continue
+        for id_ in checks:
+            about = _OF_SOME.get(id_, (lambda one: True, ""))[0]
+            later = number < int(id_[3:]) and int(id_[3:]) in _STAGES and id_ not in _not_of_the_path(row.path or "")
+            if later and about(endpoint) and (row.path, endpoint.id, id_) not in have:
+                yield Row(id_, Status.UNKNOWN, endpoint, row.path, because=(row.id,))
 
 
 def _reached(rows: Iterable[Row]) -> frozenset[str]:
@@ -109,6 +135,7 @@ def judge(endpoints: Sequence[Endpoint], observation: Observation, roots: Roots,
     if not asked.connect_to_counts:
         rows = observed.redirected(rows, observation)
     rows = waived.waive(_optional(rows), asked.waivers, asked.host, asked.today)
+    rows = (*rows, *_hidden(rows, asked.checks))
     everything = fold(rows, asked.seen_from)
     findings = [finding for finding in everything if finding.id in asked.checks]
     silent = without_findings(asked.checks, everything, _not_of_this_run(endpoints, paths), asked.seen_from)

@@ -49,15 +49,15 @@ def counts(findings: Iterable[Finding]) -> dict[str, int]:
 
 
 def causes(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
-    """What to act on, in order: findings that no other one explains; last, what nobody sees behind a waiver."""
+    """What to act on, in order: findings that no other one explains; last, what stands behind something that is not shown, since it was
+    waived or not asked for."""
     acting = [one for one in findings if one.status in (Status.FAIL, Status.UNKNOWN, Status.WARN)]
-    ids = {one.id for one in acting if not one.because}
-    waived = {one.id for one in findings if one.status is Status.WAIVED}
+    shown = [one for one in acting if not one.because]
+    ids = {one.id for one in shown}
     hidden = [one for one in acting if one.because and not ids.intersection(one.because)]
-    behind_waivers = [one for one in hidden if waived.issuperset(one.because)]
-    shown = [one for one in acting if not one.because] + [one for one in hidden if one not in behind_waivers]
     ordered = sorted(shown, key=lambda one: (_RANK.index(one.status), -len(one.endpoints), one.id))
-    return (*(_cause(one) for one in ordered), *_behind(behind_waivers))
+    waived = frozenset(one.id for one in findings if one.status is Status.WAIVED)
+    return (*(_cause(one) for one in ordered), *_behind(hidden, waived))
 
 
 def _cause(one: Finding) -> dict[str, Any]:
@@ -68,16 +68,18 @@ def _cause(one: Finding) -> dict[str, Any]:
     }
 
 
-def _behind(hidden: Sequence[Finding]) -> list[dict[str, Any]]:
-    """A waiver accepts a cause; what stands behind it is not seen all the same."""
+def _behind(hidden: Sequence[Finding], waived: frozenset[str]) -> list[dict[str, Any]]:
+    """One cause for all that was not seen: a waiver accepts what it names, not what comes after, and neither does not asking."""
     if not hidden:
         return []
     ids = list(dict.fromkeys(id_ for one in hidden for id_ in one.because))
-    first = replace(
-        hidden[0], id=ids[0], title=f"What comes after {', '.join(ids)} was not seen, and a waiver does not make it seen",
-        hint=f"Mend {', '.join(ids)}, or let this run pass with unknown: report.", endpoints=(),
-    )
-    return [_cause(first)]
+    named, checks = ", ".join(ids), ", ".join(dict.fromkeys(one.id for one in hidden))
+    if waived.issuperset(ids):
+        hint = f"Mend {named}, or let this run pass with unknown: report. A waiver accepts a fault; it does not make seen what comes after."
+    else:
+        hint = f"{named} failed and was not asked for: run again without checks and skip_checks, and mend it."
+    endpoints = tuple(dict.fromkeys(endpoint for one in hidden for endpoint in one.endpoints))
+    return [_cause(replace(hidden[0], id=ids[0], title=f"What comes after {named} was not seen: {checks}", hint=hint, endpoints=endpoints))]
 
 
 _RANK = (Status.FAIL, Status.UNKNOWN, Status.WARN)

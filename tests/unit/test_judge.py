@@ -237,14 +237,15 @@ def test_a_public_leaf_cannot_issue(judge: Judge, key_usage: bool) -> None:
 
 
 def without_key_usage(pki: Pki) -> Credential:
-    issuing, now = pki.public_issuing, datetime.now(timezone.utc)
+    """By the root itself: an issuing authority's own path length would stop the forgery already."""
+    issuing, now = pki.public_root, datetime.now(timezone.utc)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mule.example")])
     certificate = (
         x509.CertificateBuilder().subject_name(name).issuer_name(issuing.certificate.subject).public_key(pki.rsa_key.public_key())
         .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=9))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True).sign(issuing.key, SHA256())
     )
-    return Credential(certificate, pki.rsa_key, (issuing.certificate,))
+    return Credential(certificate, pki.rsa_key, ())
 
 
 def test_names_and_times_are_told_apart(judge: Judge) -> None:
@@ -846,7 +847,7 @@ def test_connect_to_in_the_second_wave_is_not_counted_silently(judge: Judge) -> 
 
 
 @pytest.mark.parametrize("page", [
-    answer(200, b"\x30\x82\x10\x00half", content_type="application/pkix-crl"),
+    answer(200, b"\x30\x82\x10\x00\x30half", content_type="application/pkix-crl"),
     answer(200, b"0 results for your search"),
     whole(b"\x30\x03\x02\x01\x00"),
     answer(200, b"-----BEGIN nothing"),

@@ -101,8 +101,8 @@ PROMISED = {
     "APC132": {"error", "alert"}, "APC133": {"error", "alert"}, "APC134": {"first_bytes"}, "APC135": {"bytes"}, "APC136": {"error"},
     "APC141": {"issuer", "subject", "root"}, "APC142": {"names"}, "APC143": {"not_before", "not_after"}, "APC144": {"root"},
     "APC145": set(), "APC146": {"issuer"}, "APC151": {"status", "server", "location"}, "APC152": {"status", "location"},
-    "APC153": {"error"}, "APC155": {"status"}, "APC156": {"error"}, "APC161": {"urls", "error"}, "APC162": {"urls", "got"}, "APC901": {"error"},
-    "APC902": {"stages"}, "APC904": {"error"}, "APC905": {"library"}, "APC906": {"error"}, "APC907": {"to"},
+    "APC153": {"error"}, "APC155": {"status"}, "APC156": {"error"}, "APC161": {"urls", "error"}, "APC162": {"urls", "got"},
+    "APC901": {"error"}, "APC902": {"stages"}, "APC904": {"error"}, "APC905": {"library"}, "APC906": {"error"}, "APC907": {"to"},
 }
 SPECS = pytest.mark.parametrize("spec", FINDINGS.values(), ids=FINDINGS.keys())
 
@@ -179,9 +179,9 @@ def test_every_finding_has_its_page(spec: FindingSpec) -> None:
     parts = dict(zip(SECTIONS, re.split(r"^## .*$", text, flags=re.MULTILINE)[1:], strict=True))
     assert all(part.strip() for part in parts.values())
     assert spec.cause in " ".join(parts["Cause"].split())
-    assert len(examples := re.findall(r"^```yaml\n(.*?)^```$", parts["How to verify"], re.MULTILINE | re.DOTALL)) == 1
-    assert "# and the same proxy, cloud and other options as before\n" in examples[0]
-    arguments = yaml.safe_load(examples[0])[0]["appproxy.connector.connectivity"]
+    (example,) = re.findall(r"^```yaml\n(.*?)^```$", parts["How to verify"], re.MULTILINE | re.DOTALL)
+    assert "# and the same proxy, cloud and other options as before\n" in example
+    arguments = yaml.safe_load(example)[0]["appproxy.connector.connectivity"]
     # What the tool says of itself is always asked for, and `checks` with nothing else is refused.
     assert arguments.get("checks") == (None if spec.area is Area.TOOL else [spec.id])
     parse_options({**arguments, "tenant_id": TENANT}, datetime(2026, 11, 26, tzinfo=timezone.utc))
@@ -386,7 +386,7 @@ def test_users_endpoints(text: str, host: str, port: int, tls: bool, get: str) -
 
 @pytest.mark.parametrize("text", [
     "", "app.example", "app.example/path", "app.example:443/path", "app.example:0", "app.example:65536", "app.example:port", ":443",
-    "https://", "ftp://app.example", "https://user:secret@app.example", "https://app.example#top", "https://app example", "[::1]:443",
+    "https://", "ftp://app.example", "https://app.example#top", "https://app example", "[::1]:443",
     "-app.example:443", "app..example:443", "*.example:443", f"{'a' * 64}.example:443", "app.example:443\nother.example:443",
 ])
 def test_malformed_endpoints_say_what_to_write(text: str) -> None:
@@ -394,6 +394,12 @@ def test_malformed_endpoints_say_what_to_write(text: str) -> None:
         user_endpoint(text)
     assert str(caught.value).startswith(f"endpoints: {text!r}")
     assert "write host:port, https://host[:port][/path] or http://host[:port][/path]" in str(caught.value)
+
+
+def test_a_password_in_an_endpoint_is_refused_and_not_repeated() -> None:
+    with pytest.raises(CatalogueError, match=r"^endpoints: .*password.*write host:port") as caught:
+        user_endpoint("https://user:secret@app.example")
+    assert "secret" not in str(caught.value)
 
 
 # --- authorities ---------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 
 from ..module_utils._argspecs import GATE_OPTIONS
-from ..plugin_utils.action_base import MESSAGE_LIMIT, ControllerAction, fail, run_of
+from ..plugin_utils.action_base import MESSAGE_LIMIT, ControllerAction, fail, options_of, run_of
 from ..plugin_utils.report import files, gate
 from ..plugin_utils.report.text import inert
 
@@ -18,12 +18,12 @@ from ..plugin_utils.report.text import inert
 class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _checked, args = self.validate_argument_spec(GATE_OPTIONS)
+        args = options_of(self, GATE_OPTIONS)
         try:
             run_id, folder = run_of(args)
             report = files.read(files.host_file(folder, (task_vars or {})["inventory_hostname"]))
         except files.FilesError as error:
-            raise fail(error) from error
+            raise fail(error) from None
         decision = gate.decide(report, args["fail_on"], args["unknown"])
         message = inert(decision.message, limit=MESSAGE_LIMIT)
         if decision.unreachable:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.utils.display import Display
 
 from ..module_utils._argspecs import REPORT_OPTIONS, REPORT_REQUIRED_IF
-from ..plugin_utils.action_base import ControllerAction, fail, now, run_of
+from ..plugin_utils.action_base import ControllerAction, fail, now, options_of, run_of
 from ..plugin_utils.report import console, files, fleet_json, host_json
 
 WITHOUT_RUN_ONCE = ("free", "host_pinned", "mitogen_free", "mitogen_host_pinned")
@@ -22,22 +24,27 @@ WITHOUT_RUN_ONCE = ("free", "host_pinned", "mitogen_free", "mitogen_host_pinned"
 class ActionModule(ControllerAction):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
-        _checked, args = self.validate_argument_spec(REPORT_OPTIONS, required_if=REPORT_REQUIRED_IF)
+        args = options_of(self, REPORT_OPTIONS, required_if=REPORT_REQUIRED_IF)
         parts: dict[str, Callable[[Mapping[str, Any], str, Path, Mapping[str, Any]], dict[str, Any]]]
         parts = {"begin": self._begin, "host": self._host, "fleet": self._fleet}
         try:
             run_id, folder = run_of(args)
             return {"changed": False, "run_id": run_id, **parts[args["part"]](args, run_id, folder, task_vars or {})}
         except (files.FilesError, host_json.NotAResultError) as error:
-            raise fail(error) from error
+            raise fail(error) from None
 
     def _begin(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Also takes away what an earlier run with the same id said of this host."""
+        """Also takes away what an earlier run with the same id said of this host.
+
+        The first host that asks begins the fleet's report, anew where an earlier run with the same id left one. The others
+        find it by the time at which this run of Ansible began, and leave it alone.
+        """
         files.remove(files.host_file(folder, variables["inventory_hostname"]))
         path = files.fleet_file(folder)
+        started_at = _started_at()
         begun = files.read(path)
-        if begun is None or begun.get("state") != "in_progress":
-            files.write(path, host_json.dump(fleet_json.begin(run_id, _stamp())))
+        if begun is None or begun.get("state") != "in_progress" or begun.get("started_at") != started_at:
+            files.write(path, host_json.dump(fleet_json.begin(run_id, started_at)))
         return {"path": str(path)}
 
     def _host(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,10 +64,10 @@ class ActionModule(ControllerAction):
             )
         path = files.fleet_file(folder)
         hosts = list(variables["ansible_play_hosts_all"])
-        begun = files.read(path) or fleet_json.begin(run_id, _stamp())
+        begun = files.read(path) or fleet_json.begin(run_id, _started_at())
         # With serial the report is made once a batch; the batch with the play's last host completes it.
         last = not hosts or hosts[-1] in variables["ansible_play_batch"]
-        fleet = fleet_json.build(begun, (_row(folder, host) for host in hosts), _stamp(), complete=last)
+        fleet = fleet_json.build(begun, (_row(folder, host) for host in hosts), _stamp(now()), complete=last)
         files.write(path, host_json.dump(fleet))
         Display().display("\n".join(["", *console.lines(fleet, str(path))]))
         key = args["stats_key"] + _job_suffix(variables)
@@ -81,5 +88,10 @@ def _job_suffix(variables: Mapping[str, Any]) -> str:
     return f"_{job}" if job else ""
 
 
-def _stamp() -> str:
-    return f"{now():%Y-%m-%dT%H:%M:%SZ}"
+def _started_at() -> str:
+    """The same for all hosts of a run, whatever its run_id: when the run's id was made."""
+    return _stamp(files.begun_at(files.this_run(constants.DEFAULT_LOCAL_TMP, now())))
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -15,7 +15,7 @@ attributes:
     support: full
   async:
     description: Supports being used with the C(async) keyword.
-    details: What takes time has a deadline of its own, see O(ignore:deadline).
+    details: The action plugin does not run in the background.
     support: none
   check_mode:
     description: Can run in check_mode and does the same there, since it changes nothing on the target.

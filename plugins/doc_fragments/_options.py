@@ -52,7 +52,7 @@ options:
     default: false
   deadline:
     description:
-      - Seconds after which looking ends on the target. What was not reached by then is V(unknown).
+      - Seconds after which looking ends on the target, V(5) to V(600). What was not reached by then is V(unknown).
     type: int
     default: 20
   checks:

@@ -56,45 +56,45 @@ EXAMPLES = r"""
 RETURN = r"""
 schema:
   description: Version of this result's shape.
-  returned: always
+  returned: when the options are good
   type: int
   sample: 1
 verdict:
   description: V(ready), V(not_ready) or V(inconclusive).
-  returned: always
+  returned: when the options are good
   type: str
   sample: not_ready
 headline:
   description: The verdict and its first cause, in one line.
-  returned: always
+  returned: when the options are good
   type: str
   sample: "Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it."
 summary:
   description: RV(headline), what to do about it, how many more causes there are, and RV(remarks), in one line.
-  returned: always
+  returned: when the options are good
   type: str
   sample: >-
     Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it. Let this server
     through proxy.example:8080 without authentication.
 remarks:
   description: What a reader of the verdict must know of how this run was made.
-  returned: always
+  returned: when the options are good
   type: list
   elements: str
   sample: ["proxy: auto looked directly: this release does not detect a proxy."]
 msg:
   description: RV(summary), then the causes with what to do.
-  returned: always
+  returned: when the options are good
   type: str
   sample: "Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it."
 counts:
   description: How many findings have which status.
-  returned: always
+  returned: when the options are good
   type: dict
   sample: {fail: 1, warn: 0, unknown: 14, pass: 3, not_applicable: 0, waived: 0}
 findings:
-  description: What was found; those with status V(pass) only with O(return_passes).
-  returned: always
+  description: What was found, the worst first. Those with status V(pass) only with O(return_passes=true).
+  returned: when the options are good
   type: list
   elements: dict
   contains:
@@ -140,7 +140,7 @@ findings:
       elements: str
       sample: ["login.microsoftonline.com:443"]
     path:
-      description: The way out of the server that it was seen on.
+      description: The way out of the server that it was seen on, V(direct) or V(http://host:port). Null where it is about none.
       type: str
       sample: http://proxy.example:8080
     because:
@@ -149,16 +149,18 @@ findings:
       elements: str
       sample: []
     waiver:
-      description: The waiver that covers it or, where its last day has passed, no longer does.
+      description: >-
+        The waiver that covers it, as it was given. Where its last day has passed it covers nothing any more and has C(expired).
+        Null without one.
       type: dict
-      sample: {id: APC122, until: "2026-12-31", reason: Ticket 4711}
+      sample: {id: APC122, until: "2026-12-31", reason: Ticket 4711, endpoint: null, host: null}
     seen_from:
       description: V(server), V(jump_host) or V(controller).
       type: str
       sample: server
 causes:
   description: The findings that explain the others, the most important first.
-  returned: always
+  returned: when the options are good
   type: list
   elements: dict
   contains:
@@ -195,40 +197,49 @@ causes:
       description: How many endpoints wait behind it.
       type: int
       sample: 14
+    path:
+      description: As of the finding.
+      type: str
+      sample: http://proxy.example:8080
+    waiver:
+      description: As of the finding.
+      type: dict
+      sample: {id: APC122, until: "2026-11-25", reason: Ticket 4711, endpoint: null, host: null, expired: true}
 not_covered:
   description: What cannot be seen before an installation, or was not asked for.
-  returned: always
+  returned: when the options are good
   type: list
   elements: str
   sample: [the connector's own client certificate]
 seen_as:
-  description: The account that looked.
-  returned: always
+  description: The account that looked. V(nobody) where nothing was seen.
+  returned: when the options are good
   type: str
   sample: CONTOSO\\svc-ansible
 seen_from:
   description: Where the looking was done. V(server), V(jump_host) or V(controller).
-  returned: always
+  returned: when the options are good
   type: str
   sample: server
 seen_at:
-  description: When the target began to look, by its own clock, UTC.
-  returned: always
+  description: When the target began to look, by its own clock, UTC. Null where nothing was seen.
+  returned: when the options are good
   type: str
   sample: "2026-11-26T01:15:00Z"
 elapsed_ms:
-  description: How long looking took on the target, in milliseconds.
-  returned: always
+  description: How long looking took on the target, in milliseconds. V(0) where nothing was seen.
+  returned: when the options are good
   type: int
   sample: 2310
 reached:
-  description: Whether the target could be reached.
-  returned: always
+  description: Whether the target could be reached. Also V(true) with saved observations.
+  returned: when the options are good
   type: bool
   sample: true
 judged:
-  description: With what was judged. The same observation and the same of these give the same findings.
-  returned: always
+  description: >-
+    With what was judged. The same observation with the same time, catalogue, roots and options gives the same findings.
+  returned: when the options are good
   type: dict
   contains:
     as_of:
@@ -240,20 +251,40 @@ judged:
       type: str
       sample: "1.0.0"
     roots:
-      description: SHA-256 of the set of root certificates.
+      description: SHA-256 of the set of root certificates. Null where a library is missing on the controller.
       type: str
       sample: 8f1f0d4c0a2b6b6b5b7f5a6f0c1d2e3f8f1f0d4c0a2b6b6b5b7f5a6f0c1d2e3f
+    roots_source:
+      description: Where they come from, the Python package with its version or the file of O(public_roots). Null as RV(judged.roots).
+      type: str
+      sample: certifi 2026.5.20
     connect_to:
       description: Whether O(connect_to) led an endpoint elsewhere.
       type: bool
       sample: false
-    public_roots:
-      description: The file of O(public_roots), where it was given.
+    connect_to_counts:
+      description: As of O(connect_to_counts).
+      type: bool
+      sample: false
+    proxy:
+      description: As of O(proxy).
       type: str
-      sample: /etc/preflight/roots.pem
+      sample: http://proxy.example:8080
+    cloud:
+      description: As of O(cloud).
+      type: str
+      sample: public
+    tenant_id:
+      description: As of O(tenant_id), in lower case. Null for V(none).
+      type: str
+      sample: 00000000-1111-2222-3333-444444444444
+    connector_version:
+      description: As of O(connector_version). Null where it was not given.
+      type: str
+      sample: 1.5.4287.0
 observation:
   description: What the target saw, as M(appproxy.connector.connector_info) and M(appproxy.connector.path_info) return it.
-  returned: with O(return_observation=true), where something was seen
+  returned: with O(return_observation=true), where something was seen and understood
   type: dict
 """
 

@@ -15,6 +15,7 @@ description:
   - Reads the host's report of this run, as M(appproxy.connector.report) wrote it, and fails the host where it must not go on.
   - A host that could not be reached fails with the connection's own words as unreachable, so that Ansible counts it so and ends with C(4).
   - A host without a report fails as C(inconclusive).
+  - A host that is ready and stops because of O(fail_on=warning) fails with the ids of its warnings.
 seealso:
   - module: appproxy.connector.report
   - module: appproxy.connector.preflight
@@ -40,17 +41,17 @@ EXAMPLES = r"""
 RETURN = r"""
 run_id:
   description: The run's id, which names its folder.
-  returned: always
+  returned: unless the host is unreachable
   type: str
   sample: 20261126T011500Z-1a2b3c4d
 verdict:
   description: The host's verdict.
-  returned: always
+  returned: unless the host is unreachable
   type: str
   sample: not_ready
 msg:
-  description: The verdict in one line.
-  returned: always
+  description: The verdict in one line, and why it stops the host where the verdict alone does not say it.
+  returned: unless the host is unreachable
   type: str
   sample: "Not ready: the proxy proxy.example:8080 asks for a password (APC122); 14 endpoints wait behind it."
 """

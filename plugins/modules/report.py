@@ -20,7 +20,8 @@ description:
 options:
   part:
     description:
-      - V(begin), before looking, for every host. Makes C(fleet.json), which says C(in_progress) from then on.
+      - V(begin), before looking, for every host. Makes C(fleet.json), which says C(in_progress) from then on. What an earlier run
+        with the same O(run_id) left there is begun anew, once for all hosts, and the host's earlier report is removed.
       - V(host), after judging, for every host. Writes that host's report.
       - V(fleet), once, with C(run_once). Makes C(fleet.json) from this run's files, with every host of the play. Those
         without a file are C(inconclusive). Prints the text, and hands a small summary to workflows as C(set_stats) does.

@@ -8,6 +8,7 @@ FOR INTERNAL COLLECTION USE ONLY. The only part of plugin_utils that imports Ans
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -50,8 +51,45 @@ def now() -> datetime:
 
 
 def fail(error: Exception) -> AnsibleActionFail:
-    """One line, no traceback."""
+    """One line, no traceback. To be raised `from None`: newer Ansible appends the words of causes, which are the same here."""
     return AnsibleActionFail(inert(error, limit=MESSAGE_LIMIT))
+
+
+def given(args: Mapping[str, Any], spec: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What a task really gave of its options. Raises OptionError.
+
+    A form's field that was left empty arrives as '' and means "not given", except where the option must be given. Lists and
+    maps from forms and -e arrive as text: what begins like JSON is read as JSON.
+    """
+    kept: dict[str, Any] = {}
+    for name, value in args.items():
+        option = spec.get(name)
+        empty = value is None or value == ""
+        if option is None or not empty:
+            kept[name] = _read(name, value, (option or {}).get("type"))
+        elif option.get("required"):
+            kept[name] = ""
+    return kept
+
+
+def _read(name: str, value: Any, kind: str | None) -> Any:
+    if kind not in ("list", "dict") or not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError as error:
+        raise OptionError(f"{name}: the text begins as JSON does and cannot be read as JSON: {error}.") from error
+
+
+def options_of(action: ActionBase, spec: Mapping[str, Any], **rules: Any) -> dict[str, Any]:
+    """The task's options, checked and completed with the defaults. Raises AnsibleActionFail with one message."""
+    try:
+        action._task.args = given(action._task.args, spec)
+        _checked, args = action.validate_argument_spec(spec, **rules)
+    except (OptionError, AnsibleActionFail) as error:
+        # Ansible's own error carries all arguments, and newer Ansible would show them and its words twice.
+        raise fail(error) from None
+    return dict(args)
 
 
 def run_of(args: Mapping[str, Any]) -> tuple[str, Path]:
@@ -95,14 +133,14 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         variables = task_vars or {}
-        _checked, args = self.validate_argument_spec(JUDGING_OPTIONS)
+        args = options_of(self, JUDGING_OPTIONS)
         host = str(variables["inventory_hostname"])
         args["seen_from"] = args["seen_from"] or self._seen_from().value
         args["public_roots"] = _on_controller(args["public_roots"])
         try:
             planned = plan(parse_options(args, now(), self.areas), host)
         except OptionError as error:
-            raise fail(error) from error
+            raise fail(error) from None
         warnings: list[Any] = []
         seen = self._look(planned, args["observations"], host, variables, warnings)
         result = conclude(planned, None, seen) if isinstance(seen, Failure) else conclude(planned, seen)

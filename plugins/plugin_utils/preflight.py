@@ -18,7 +18,19 @@ from .judge.fold import fold
 from .judge.observed import could_not_observe, library_missing, not_understood, unsupported
 from .judge.route import Row
 from .judge.run import Asked, Judgement, judge
-from .judge.verdict import NOT_COVERED, NOT_THE_SERVICE, Seen, causes, counts, has_failed, headline, message, summary, verdict_of
+from .judge.verdict import (
+    NOT_COVERED,
+    NOT_THE_SERVICE,
+    Seen,
+    causes,
+    counts,
+    has_failed,
+    headline,
+    message,
+    stopped_by_warnings,
+    summary,
+    verdict_of,
+)
 from .model import Endpoint, SeenFrom, Status
 from .observe.observation import Observation, ObservationError, parse_observation
 from .observe.request import build_request
@@ -129,7 +141,7 @@ def conclude(plan_: Plan, answer: Any, failure: Failure | None = None) -> dict[s
 def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement: Judgement, *, reached: bool) -> dict[str, Any]:
     options, findings = plan_.options, judgement.findings
     verdict = verdict_of(findings)
-    found, counted = causes(findings), counts(findings)
+    found = causes(findings)
     account = observation.seen_as if observation else "nobody"
     redirected = observation is not None and any(attempt.redirected_to for attempt in observation.attempts)
     seen = Seen(
@@ -137,18 +149,19 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
         paths=observation.paths() if observation else (), seen_from=options.seen_from.value, seen_as=account,
         remarks=_remarks(options, redirected, judgement),
     )
-    line = summary(verdict, found, seen)
+    warnings = [one.id for one in findings if one.status is Status.WARN]
+    line, stopped = summary(verdict, found, seen), stopped_by_warnings(verdict, warnings, options.fail_on, options.unknown)
     result: dict[str, Any] = {
         "changed": False,
-        "failed": has_failed(verdict, counted[Status.WARN.value] > 0, options.fail_on, options.unknown),
-        "msg": message(line, found),
+        "failed": has_failed(verdict, bool(warnings), options.fail_on, options.unknown),
+        "msg": message(" ".join(filter(None, (line, stopped))), found),
         "schema": SCHEMA,
         "verdict": verdict.value,
         "headline": headline(verdict, found, seen),
         "summary": line,
         "causes": list(found),
         "remarks": list(seen.remarks),
-        "counts": counted,
+        "counts": counts(findings),
         "findings": [one.as_dict() for one in findings if options.return_passes or one.status is not Status.PASS],
         "not_covered": [*NOT_COVERED, NOT_THE_SERVICE.format(account=account), *_not_asked(options)],
         "seen_as": account,

@@ -32,7 +32,8 @@ def requests(collections: Path) -> Callable[..., dict[str, Any]]:
     from ansible_collections.appproxy.connector.plugins.plugin_utils import options, preflight  # noqa: PLC0415
 
     def request(**given: Any) -> dict[str, Any]:
-        made: dict[str, Any] = preflight.plan(options.parse_options({"tenant_id": recorded.TENANT, **given}, recorded.SEEN_AT), "server").request
+        parsed = options.parse_options({"tenant_id": recorded.TENANT, **given}, recorded.SEEN_AT)
+        made: dict[str, Any] = preflight.plan(parsed, "server").request
         return made
 
     return request

@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from cryptography.x509.oid import NameOID
 
 TENANT = "00000000-1111-2222-3333-444444444444"
 SEEN_AT = datetime(2026, 11, 26, 1, 0, 0, tzinfo=timezone.utc)
-OCSP_SUCCESS = base64.b64encode(b"\x30\x03\x0a\x01\x00").decode()
+OCSP_SUCCESS = b"\x30\x03\x0a\x01\x00"
+CABINET = b"MSCF\x00\x00\x00\x00"
+PAGE = b"{}"
 PROXY = "http://proxy.example:8080"
 ADDRESS = "20.190.151.10"
 """Public, since a judge does not believe that the service is at an address for documentation."""
@@ -86,8 +89,29 @@ def _connected(target: dict[str, Any]) -> dict[str, Any]:
     return {"resolve": _ok(name=target["host"], addresses=[ADDRESS]), "connect": _ok(local="192.0.2.1")}
 
 
-def _answered(status: int, body: str) -> dict[str, Any]:
-    return _ok(status=status, reason="", headers={"server": ["test"]}, body=body, body_bytes=5)
+def _answered(status: int, body: bytes) -> dict[str, Any]:
+    headers = {"server": ["test"], "content-length": [str(len(body))]}
+    return _ok(status=status, reason="", headers=headers, body=base64.b64encode(body).decode(), body_bytes=len(body))
+
+
+@cache
+def revocation_list() -> bytes:
+    """A real list, DER, of an authority of its own: what a host of lists must give."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        x509.CertificateRevocationListBuilder().issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Recorded List")]))
+        .last_update(SEEN_AT - timedelta(days=1)).next_update(SEEN_AT + timedelta(days=6))
+    )
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def _content(target: dict[str, Any]) -> bytes:
+    """What the real host of the target gives: a judge believes nothing else on port 80."""
+    if target["tls"]:
+        return PAGE
+    if target["get"].endswith(".crl"):
+        return revocation_list()
+    return CABINET if target["get"].endswith(".cab") else OCSP_SUCCESS
 
 
 def healthy(target: dict[str, Any], chain: list[str]) -> dict[str, Any]:
@@ -103,9 +127,9 @@ def healthy(target: dict[str, Any], chain: list[str]) -> dict[str, Any]:
             version="TLSv1.2", cipher="ECDHE-RSA-AES128-GCM-SHA256", chain=chain, protocols="default", errors=[], chain_status=[],
             callback_ms=3, chain_ms=2,
         )
-    stages["request"] = _answered(200, OCSP_SUCCESS)
+    stages["request"] = _answered(200, _content(target))
     if target.get("websocket"):
-        stages["websocket"] = _answered(401, "")
+        stages["websocket"] = _answered(401, b"")
     return stages
 
 

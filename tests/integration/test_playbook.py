@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from integration import recorded
 from integration.conftest import Site
 
@@ -201,6 +202,93 @@ def test_hosts_by_variable(site: Site) -> None:
     assert run.verdicts() == {"ready": "ready", "refused": "not_ready"}
 
 
+@pytest.mark.parametrize("hosts", ["nogroup", "ready:!ready", '["no", "group"]'])
+def test_pattern_without_a_server_fails(site: Site, hosts: str) -> None:
+    """Ansible alone would end with 0."""
+    mixed(site)
+    run = site.run("appproxy.connector.preflight", "-e", json.dumps({"preflight_hosts": json.loads(hosts) if "[" in hosts else hosts}))
+    assert run.code == 2, run.output
+    (line,) = (line for line in run.output.splitlines() if line.startswith("fatal:"))
+    named = "no,group" if "[" in hosts else hosts
+    assert json.loads(line.split("=> ", maxsplit=1)[1])["msg"] == (
+        f"No server of the inventory matches preflight_hosts: {named}. Nothing was looked at."
+    )
+    assert "PLAY [Look" not in run.output
+    assert not run.folder.exists()
+
+
+def test_inventory_without_a_server_fails_before_what_comes_next(site: Site) -> None:
+    install = {"hosts": "localhost", "gather_facts": False, "tasks": [{"debug": {"msg": "installs"}}]}
+    run = site.run([{"import_playbook": "appproxy.connector.preflight"}, install])
+    assert run.code == 2, run.output
+    assert "matches preflight_hosts: all." in run.output
+    assert "installs" not in run.output
+
+
+@pytest.mark.parametrize("arguments", [
+    (), ("--limit", "two"), ("-e", '{"preflight_hosts": ["two", "nobody"]}'), ("-e", "preflight_strategy=free"),
+])
+def test_check_for_a_server_is_not_seen_where_there_is_one(site: Site, arguments: tuple[str, ...]) -> None:
+    site.add("one")
+    site.add("two")
+    run = site.run("appproxy.connector.preflight", *arguments)
+    assert run.code == 0, run.output
+    assert "localhost" not in run.output
+    assert "no hosts matched" not in run.output
+    assert run.verdicts()["two"] == "ready"
+
+
+def test_unreachable_servers_are_one_block(site: Site) -> None:
+    for number in range(3):
+        site.add_unreachable(f"gone{number}")
+        site.hosts[f"gone{number}"]["ansible_host"] = f"127.0.0.{number + 1}"
+    run = site.run()
+    assert run.code == 4, run.output
+    (cause,) = run.fleet["causes"]
+    assert cause["title"] == "Ansible could not reach or observe the server"
+    assert cause["hosts"] == ["gone0", "gone1", "gone2"]
+    assert console(run.output).count("APC901") == 1
+    for number, host in enumerate(run.fleet["hosts"]):
+        assert f"127.0.0.{number + 1}" in host["summary"], "the words of the connection stay with the host"
+
+
+def test_empty_variables_are_not_given(site: Site) -> None:
+    """A form hands over '' for each field that nobody filled in."""
+    specs = yaml.safe_load((Path(__file__).parents[2] / "roles/preflight/meta/argument_specs.yml").read_text(encoding="utf-8"))
+    names = {*specs["argument_specs"]["main"]["options"], "preflight_hosts", "preflight_serial", "preflight_strategy"}
+    empty = dict.fromkeys(names - {"preflight_tenant_id"}, "")
+    site.add_unreachable("gone")
+    judged = []
+    for more in ({}, empty):
+        run = site.run(
+            "appproxy.connector.preflight", "-e", json.dumps(more), variables={"preflight_tenant_id": recorded.TENANT},
+            ANSIBLE_SHOW_CUSTOM_STATS="true",
+        )
+        assert run.code == 4, run.output
+        assert [cause["id"] for cause in run.fleet["causes"]] == ["APC901"]
+        assert '"appproxy_preflight"' in run.output
+        report = json.loads((run.run_folder / "hosts" / "gone.json").read_text(encoding="utf-8"))
+        judged.append({key: value for key, value in report["judged"].items() if key != "as_of"})
+    assert judged[0] == judged[1]
+    assert len(list(run.folder.iterdir())) == 2, "each run has an id of its own"
+
+
+def test_lists_and_maps_as_text(site: Site) -> None:
+    """-e name=value and forms hand over text."""
+    site.add("one", endpoints=["a.example:443"])
+    site.hosts["one"].pop("preflight_endpoints")
+    day = f"{recorded.SEEN_AT:%Y-%m-%d}"
+    texts = {
+        "preflight_endpoints": '["a.example:443"]', "preflight_connect_to": '{"b.example:443": "192.0.2.1:443"}',
+        "preflight_waivers": f'[{{"id": "APC112", "until": "{day}", "reason": "Ticket 4711"}}]',
+    }
+    run = site.run("appproxy.connector.preflight", *(part for name, text in texts.items() for part in ("-e", f"{name}='{text}'")))
+    assert run.verdicts() == {"one": "not_ready"}, run.output
+    report = json.loads((run.run_folder / "hosts" / "one.json").read_text(encoding="utf-8"))
+    assert "a.example:443" in json.dumps(report["findings"])
+    assert f"The waiver of APC112 until {day} covers nothing here." in report["remarks"]
+
+
 def test_killed_run_stays_in_progress(site: Site) -> None:
     """One host is there and never answers; the run is killed while it waits for it."""
     site.add("ready")
@@ -300,38 +388,59 @@ def test_workflows_get_a_small_summary(site: Site) -> None:
 # --- bad options: one clear line, before anything is touched ------------------------------------------------------------
 
 BAD_OPTIONS = {
-    "no tenant": ({"preflight_tenant_id": ""}, "tenant_id"),
-    "tenant no GUID": ({"preflight_tenant_id": "contoso.example"}, "tenant_id: 'contoso.example' is not a tenant id"),
-    "cloud": ({"preflight_cloud": "mars"}, "mars"),
-    "china": ({"preflight_cloud": "china"}, "21Vianet"),
-    "proxy": ({"preflight_proxy": "proxy.example:8080"}, "proxy: 'proxy.example:8080' is not known"),
-    "deadline": ({"preflight_deadline": -1}, "deadline: '-1' is not a number of seconds"),
-    "deadline no number": ({"preflight_deadline": "soon"}, "deadline"),
-    "endpoint": ({"preflight_endpoints": ["nonsense"]}, "nonsense"),
-    "check": ({"preflight_checks": ["APC999"]}, "checks: 'APC999'"),
-    "skipped check": ({"preflight_skip_checks": ["weather"]}, "skip_checks: 'weather'"),
-    "waiver without date": ({"preflight_waivers": [{"id": "APC112", "reason": "because"}]}, "waivers, number 1: 'until' is missing"),
-    "connect_to": ({"preflight_connect_to": {"a:443": "nowhere"}}, "connect_to"),
-    "version": ({"preflight_connector_version": "newest"}, "connector_version"),
-    "fail_on": ({"preflight_fail_on": "sometimes"}, "fail_on"),
-    "unknown": ({"preflight_unknown": "ignore"}, "unknown"),
-    "as_of": ({"preflight_as_of": "yesterday"}, "as_of: 'yesterday' is no time"),
-    "public_roots": ({"preflight_public_roots": "/nowhere/roots.pem"}, "public_roots: '/nowhere/roots.pem'"),
-    "run_id": ({"preflight_run_id": "../up"}, "run_id: '../up' cannot name a folder"),
+    # Variables, what the message says once, what it ends with.
+    "no tenant": ({"preflight_tenant_id": ""}, "tenant_id", "leave out what needs it."),
+    "tenant no GUID": (
+        {"preflight_tenant_id": "contoso.example"}, "tenant_id: 'contoso.example' is not a tenant id",
+        "leave out what needs it.",
+    ),
+    "cloud": ({"preflight_cloud": "mars"}, "mars", "public, usgov"),
+    "china": ({"preflight_cloud": "china"}, "21Vianet", "public, usgov"),
+    "proxy": (
+        {"preflight_proxy": "proxy.example:8080"}, "proxy: 'proxy.example:8080' is not known",
+        "(with http:// and the port).",
+    ),
+    "deadline": ({"preflight_deadline": -1}, "deadline: '-1' is not a number of seconds", "from 5 to 600."),
+    "deadline no number": ({"preflight_deadline": "soon"}, "deadline", "cannot be converted to an int"),
+    "endpoint": ({"preflight_endpoints": ["nonsense"]}, "nonsense", "or http://host[:port][/path]"),
+    "check": ({"preflight_checks": ["APC999"]}, "checks: 'APC999'", "nor a finding id of this release."),
+    "skipped check": ({"preflight_skip_checks": ["weather"]}, "skip_checks: 'weather'", "nor a finding id of this release."),
+    "waiver without date": (
+        {"preflight_waivers": [{"id": "APC112", "reason": "because"}]}, "waivers, number 1: 'until' is missing",
+        "as YYYY-MM-DD",
+    ),
+    "connect_to": ({"preflight_connect_to": {"a:443": "nowhere"}}, "connect_to", "login.microsoftonline.com:443: 192.0.2.7:443."),
+    "version": ({"preflight_connector_version": "newest"}, "connector_version", "like 1.5.3437.0"),
+    "fail_on": ({"preflight_fail_on": "sometimes"}, "fail_on", "got: sometimes"),
+    "unknown": ({"preflight_unknown": "ignore"}, "unknown", "got: ignore"),
+    "as_of": ({"preflight_as_of": "yesterday"}, "as_of: 'yesterday' is no time", "or 2026-11-26T01:15:00Z."),
+    "public_roots": (
+        {"preflight_public_roots": "/nowhere/roots.pem"}, "public_roots: '/nowhere/roots.pem'",
+        "No such file or directory: '/nowhere/roots.pem'",
+    ),
+    "run_id": ({"preflight_run_id": "../up"}, "run_id: '../up' cannot name a folder", "the first a letter or digit."),
+    "proxy without a port": (
+        {"preflight_proxy": "http://proxy.example"}, "proxy: 'http://proxy.example' is not an address", "for example http://proxy.example:8080.",
+    ),
+    "waivers as broken JSON": ({"preflight_waivers": '[{"id": "APC112"}'}, "waivers: the text begins as JSON does", "(char 17)."),
+    "endpoints as broken JSON": ({"preflight_endpoints": '["a.example:443"'}, "endpoints: the text begins as JSON does", "(char 16)."),
+    "connect_to as broken JSON": ({"preflight_connect_to": "{a:443"}, "connect_to: the text begins as JSON does", "(char 1)."),
 }
 
 
 @pytest.mark.parametrize("name", BAD_OPTIONS)
 def test_bad_option(site: Site, name: str) -> None:
     """The host is one that could not be reached: nothing tries to."""
-    options, words = BAD_OPTIONS[name]
+    options, words, end = BAD_OPTIONS[name]
     site.add_unreachable("gone")
     run = site.run(variables={**site.variables, **options})
     assert run.code == 2, run.output
     (line,) = (line for line in run.output.splitlines() if line.startswith("fatal:"))
     message = json.loads(line.split("=> ", maxsplit=1)[1])
     assert set(message) <= {"changed", "msg"}, "a message and no dump"
-    assert words in message["msg"]
+    assert message["msg"].count(words) == 1, "said once"
+    assert message["msg"].endswith(end), "and nothing follows"
+    assert "caused by" not in run.output
     assert "Traceback" not in run.output
     assert run.recap("gone") == {**run.recap("gone"), "failed": 1, "unreachable": 0}
 
@@ -362,6 +471,8 @@ def test_console_text(site: Site) -> None:
     site.add("ready2")
     run = site.run()
     text = console(run.output)
+    proxied = {f"proxied{number}": "not_ready" for number in range(4)}
+    assert run.verdicts() == {**proxied, "walled": "not_ready", "ready1": "ready", "ready2": "ready"}
     golden("mixed.txt", text)
     assert all(len(line) <= 80 for line in text.splitlines())
     words = "".join(text.split())
@@ -373,7 +484,9 @@ def test_console_text(site: Site) -> None:
 
 def test_console_text_all_ready(site: Site) -> None:
     site.add("one")
-    golden("ready.txt", console(site.run().output))
+    run = site.run()
+    assert run.verdicts() == {"one": "ready"}
+    golden("ready.txt", console(run.output))
 
 
 def test_what_a_target_says_cannot_steer_the_terminal(site: Site) -> None:

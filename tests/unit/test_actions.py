@@ -6,18 +6,26 @@
 from __future__ import annotations
 
 import importlib
+import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import yaml
+from ansible import constants
 from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure, AnsibleError
+from ansible_collections.appproxy.connector.plugins.action import report as report_action
 from ansible_collections.appproxy.connector.plugins.action.connectivity import ActionModule as Connectivity
+from ansible_collections.appproxy.connector.plugins.action.gate import ActionModule as Gate
 from ansible_collections.appproxy.connector.plugins.action.path_info import ActionModule as PathInfo
 from ansible_collections.appproxy.connector.plugins.action.preflight import ActionModule as Preflight
 from ansible_collections.appproxy.connector.plugins.module_utils._argspecs import GATE_OPTIONS, JUDGING_OPTIONS, REPORT_OPTIONS
-from ansible_collections.appproxy.connector.plugins.plugin_utils.action_base import JudgingAction, failure_text
+from ansible_collections.appproxy.connector.plugins.plugin_utils.action_base import JudgingAction, failure_text, given
+from ansible_collections.appproxy.connector.plugins.plugin_utils.options import OptionError, parse_options
+from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight import plan
+from integration import recorded
 
 ROLE = Path(__file__).absolute().parents[2] / "roles" / "preflight"
 TENANT = "00000000-1111-2222-3333-444444444444"
@@ -108,6 +116,91 @@ def test_bad_option_touches_nothing() -> None:
     assert made.calls == []
 
 
+@pytest.mark.parametrize("options", [{"proxy": "http://a b:1"}, {"as_of": "soon"}, {"fail_on": "sometimes"}, {"waivers": "[{"}])
+def test_bad_option_is_said_once(options: dict[str, Any]) -> None:
+    """Newer Ansible appends the words of an error's causes, and shows what an error was found in."""
+    with pytest.raises(AnsibleActionFail) as caught:
+        run(action(Preflight, {}, **options))
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert caught.value.obj is None
+
+
+def test_what_was_left_empty_is_not_given() -> None:
+    spec = {"must": {"type": "str", "required": True}, "text": {"type": "str"}, "many": {"type": "list"}, "flag": {"type": "bool"}}
+    assert given({"must": "", "text": "", "many": "", "flag": "", "other": ""}, spec) == {"must": "", "other": ""}
+    assert given({"must": None, "text": None, "many": None, "flag": None}, spec) == {"must": ""}
+    kept = {"must": "x", "text": " ", "many": [], "flag": False}
+    assert given(kept, spec) == kept
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), [
+    ("list", '["a:443", "b:443"]', ["a:443", "b:443"]),
+    ("list", ' [{"id": "APC112"}]', [{"id": "APC112"}]),
+    ("list", "a:443,b:443", "a:443,b:443"),
+    ("dict", '{"a:443": "192.0.2.1:443"}', {"a:443": "192.0.2.1:443"}),
+    ("str", "[a]", "[a]"),
+])
+def test_lists_and_maps_may_be_json(kind: str, text: str, value: Any) -> None:
+    assert given({"option": text}, {"option": {"type": kind}}) == {"option": value}
+
+
+@pytest.mark.parametrize("text", ['["a:443"', "{'a': 1}", "[a]"])
+def test_broken_json_names_the_option(text: str) -> None:
+    with pytest.raises(OptionError, match=r"^endpoints: the text begins as JSON does and cannot be read as JSON: .*\.$"):
+        given({"endpoints": text}, {"endpoints": {"type": "list"}})
+
+
+def test_gate_and_report_take_what_was_left_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    empty = {"tenant_id": None, "run_id": "", "report_dir": str(tmp_path / "reports")}
+    begun = run(controller_action(report_action.ActionModule, part="begin", stats_key="", save_observation="", result="", **empty))
+    stopped = run(controller_action(Gate, fail_on="", unknown="", **empty))
+    assert stopped["run_id"] == begun["run_id"]
+    assert stopped["failed"]
+
+
+# --- one run and the next ------------------------------------------------------------------------------------------------
+
+
+def controller_action(kind: Any, **options: Any) -> Any:
+    made = action(kind, {})
+    made._task.args = {key: value for key, value in options.items() if value is not None}
+    return made
+
+
+def begin(tmp_path: Path, host: str) -> dict[str, Any]:
+    """The fleet's report after a host of a run with the id `mine` has begun."""
+    made = controller_action(report_action.ActionModule, part="begin", run_id="mine", report_dir=str(tmp_path / "reports"))
+    made.run(task_vars={"inventory_hostname": host})
+    fleet: dict[str, Any] = json.loads((tmp_path / "reports" / "mine" / "fleet.json").read_text(encoding="utf-8"))
+    return fleet
+
+
+def test_a_run_id_that_is_used_again_begins_anew_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first run was killed: its report says in_progress for ever, and none of its times are the second run's."""
+    clock = datetime(2026, 11, 26, 1, 0, tzinfo=timezone.utc)
+    path = tmp_path / "reports" / "mine" / "fleet.json"
+
+    def start(scratch: str, at: datetime) -> None:
+        (tmp_path / scratch).mkdir()
+        monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / scratch))
+        monkeypatch.setattr(report_action, "now", lambda: at)
+
+    start("first", clock)
+    assert begin(tmp_path, "one")["started_at"] == "2026-11-26T01:00:00Z"
+    start("second", clock + timedelta(hours=1))
+    assert begin(tmp_path, "one")["started_at"] == "2026-11-26T02:00:00Z"
+
+    # What the first batch of the second run reported stays when later hosts begin, minutes later.
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "verdict": "ready"}), encoding="utf-8")
+    monkeypatch.setattr(report_action, "now", lambda: clock + timedelta(hours=1, minutes=5))
+    assert begin(tmp_path, "two") == {
+        "schema": 1, "state": "in_progress", "run_id": "mine", "started_at": "2026-11-26T02:00:00Z", "verdict": "ready",
+    }
+
+
 def test_saved_observation_touches_nothing() -> None:
     made = action(Preflight, {}, observations="/nowhere/at/all")
     result = run(made)
@@ -148,6 +241,41 @@ def test_judging_modules_return_the_same() -> None:
         importlib.import_module(f"ansible_collections.appproxy.connector.plugins.modules.{name}") for name in ("connectivity", "preflight")
     )
     assert connectivity.RETURN == preflight.RETURN
+
+
+def documented(described: dict[str, Any], value: Any, where: str) -> None:
+    """Keys of a result are those of RETURN, as deep as RETURN goes."""
+    assert set(described) == set(value), where
+    for key, one in described.items():
+        if "contains" in one:
+            inner = value[key] if one["type"] == "list" else [value[key]]
+            assert inner, f"{where}{key}: nothing to compare"
+            for item in inner:
+                documented(one["contains"], item, f"{where}{key}.")
+
+
+@pytest.mark.parametrize("name", ["connectivity", "preflight"])
+@pytest.mark.parametrize("seen", [True, False])
+def test_return_is_what_is_returned(tmp_path: Path, name: str, seen: bool) -> None:
+    documentation = importlib.import_module(f"ansible_collections.appproxy.connector.plugins.modules.{name}")
+    described = yaml.safe_load(documentation.RETURN)
+    made = action(Preflight, {"failed": True, "msg": "no"}, proxy=recorded.PROXY, return_observation=True, return_passes=True)
+    if seen:
+        request = plan(parse_options(made._task.args, recorded.SEEN_AT), "one").request
+        world = recorded.make_world([target["host"] for target in request["targets"]])
+        made._task.args["public_roots"] = str(world.write_roots(tmp_path / "roots.pem"))
+        made._task.args["observations"] = str(
+            recorded.save(tmp_path / "seen.json", recorded.observation(request, world, recorded.password_wanted))
+        )
+    else:
+        described.pop("observation")
+    result = run(made)
+    ansibles = {"changed", "failed"}
+    documented(described, {key: value for key, value in result.items() if key not in ansibles}, "")
+    assert {one["returned"] for key, one in described.items() if key != "observation"} == {"when the options are good"}
+    types = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
+    empty = set() if seen else {"seen_at"}
+    assert {key for key, one in described.items() if not isinstance(result[key], types[one["type"]])} == empty
 
 
 def test_failure_text_is_one_line_without_repeats() -> None:

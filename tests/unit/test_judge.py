@@ -597,6 +597,12 @@ def test_an_optional_endpoint_never_makes_a_server_unready(judge: Judge) -> None
         assert len(judged.causes) == 1
 
 
+def test_a_run_that_only_its_warnings_stop_says_which(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage(REGISTRATION, "request", answer(503)), fail_on="warning")
+    assert judged.result["failed"]
+    assert "Stopped because of fail_on: warning (APC155)." in judged.result["msg"]
+
+
 def test_an_empty_observation_is_not_a_pass(judge: Judge) -> None:
     def change(world: World) -> None:
         world.endpoints, world.second = (), []

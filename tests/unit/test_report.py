@@ -32,7 +32,7 @@ def report(verdict: str = "ready", *causes: dict[str, Any], **given: Any) -> dic
     made = {
         "schema": 1, "verdict": verdict, "headline": f"{verdict}.", "summary": f"{verdict}. Do this.", "counts": {"warn": 0},
         "findings": [], "causes": list(causes), "reached": True,
-        "seen_as": "CONTOSO\\svc", "seen_at": "2026-11-26T01:00:00Z", "elapsed_ms": 5, "not_covered": ["renewal"],
+        "seen_from": "server", "seen_as": "CONTOSO\\svc", "seen_at": "2026-11-26T01:00:00Z", "elapsed_ms": 5, "not_covered": ["renewal"],
         "judged": {"connect_to": False},
     }
     return {**made, **given}
@@ -156,6 +156,10 @@ def test_one_run_has_one_id(tmp_path: Path) -> None:
     files.run_folder("reports", found[0])
 
 
+def test_a_runs_own_id_says_when_it_began(tmp_path: Path) -> None:
+    assert files.begun_at(files.this_run(str(tmp_path), NOW)) == NOW
+
+
 # --- one host ----------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +210,28 @@ def test_same_cause_folds_over_hosts() -> None:
     assert [len(found["hosts"]) for found in made["causes"]] == [20, 1]
     assert made["causes"][0]["waits"] == 19
     assert made["causes"][0]["endpoints"] == ["e0:443", "e1:443"]
+
+
+def unreachable(words: str) -> dict[str, Any]:
+    found = cause(id="APC901", title=f"Nothing was seen: {words}", hint="Try Ansible's own ping.", owner="tool", status="unknown")
+    return report("inconclusive", found, reached=False)
+
+
+def test_unreachable_hosts_are_one_cause_whatever_their_connections_said() -> None:
+    made = fleet(("a", unreachable("a: refused")), ("b", unreachable("b: timed out")), ("c", unreachable("c: refused")), ("lost", None))
+    assert [(found["title"], found["hosts"]) for found in made["causes"]] == [
+        ("Ansible could not reach or observe the server", ["a", "b", "c"]), ("No result of this run", ["lost"]),
+    ]
+    assert "Nothing was seen" not in "\n".join(console.lines(made, "x"))
+
+
+def test_one_unreachable_host_keeps_its_words() -> None:
+    assert fleet(("a", unreachable("a: refused")))["causes"][0]["title"] == "Nothing was seen: a: refused"
+
+
+def test_hosts_say_where_they_were_seen_from() -> None:
+    made = fleet(("a", report()), ("b", report(seen_from="jump_host")), ("lost", None))
+    assert [host["seen_from"] for host in made["hosts"]] == ["server", "jump_host", None]
 
 
 def test_causes_in_order_of_importance() -> None:
@@ -266,9 +292,25 @@ def test_console_says_the_verdict_first_and_the_file_last() -> None:
         "  APC122, owner: proxy, 1 endpoint waits behind it",
         "  Let this server through.",
     ]
-    assert "  two: ready, seen 2026-11-26T01:00:00Z as CONTOSO\\svc" in text
-    assert text[-1] == "Report: /reports/run/fleet.json"
+    assert "  two: ready, as CONTOSO\\svc from the server, 2026-11-26T01:00:00Z" in text
+    assert text[-3:] == ["", "Findings explained: docs/findings/<id>.md of the collection", "Report: /reports/run/fleet.json"]
 
+
+def test_console_explains_nothing_where_there_is_no_finding() -> None:
+    assert not any("Findings explained" in line for line in console.lines(fleet(("one", report())), "x"))
+
+
+def test_console_says_where_ready_servers_were_seen_from() -> None:
+    accepted = report(seen_as="nobody", seen_at=None, reached=False)
+    text = console.lines(fleet(("jump", report(seen_from="jump_host")), ("accepted", accepted)), "x")
+    assert "  jump: ready, as CONTOSO\\svc from the jump host, 2026-11-26T01:00:00Z" in text
+    assert "  accepted: ready, though not seen: a waiver accepts that" in text
+
+
+def test_console_shows_that_a_line_was_cut() -> None:
+    (line,) = (line for line in console.lines(fleet(("h" * 40, report())), "x") if line.startswith("  h"))
+    assert len(line) == console.WIDTH
+    assert line.endswith("...")
 
 def test_console_names_hosts_of_a_common_cause() -> None:
     text = " ".join(console.lines(fleet(*((f"h{number}", report("not_ready", cause())) for number in range(12))), "x"))
@@ -298,11 +340,27 @@ def test_console_is_inert() -> None:
     (report("inconclusive"), "never", "fail", True),
     (report("inconclusive"), "error", "report", False),
     (report("ready", counts={"warn": 1}), "error", "fail", False),
-    (report("ready", counts={"warn": 1}), "warning", "fail", True),
 ])
 def test_gate(found: dict[str, Any], fail_on: str, unknown: str, failed: bool) -> None:
     decision = gate.decide(found, fail_on, unknown)
     assert (decision.failed, decision.unreachable, decision.message) == (failed, False, found["headline"])
+
+
+def warned(verdict: str) -> dict[str, Any]:
+    found = (("APC162", "warn"), ("APC116", "waived"), ("APC141", "warn"), ("APC162", "warn"))
+    return report(verdict, counts={"warn": 3}, findings=[{"id": id_, "status": status} for id_, status in found])
+
+
+@pytest.mark.parametrize(("verdict", "unknown", "also"), [
+    ("ready", "fail", " Stopped because of fail_on: warning (APC162, APC141)."),
+    ("inconclusive", "report", " Stopped because of fail_on: warning (APC162, APC141)."),
+    ("inconclusive", "fail", ""),
+    ("not_ready", "fail", ""),
+])
+def test_gate_says_why_it_stops_for_warnings(verdict: str, unknown: str, also: str) -> None:
+    decision = gate.decide(warned(verdict), "warning", unknown)
+    assert decision.failed
+    assert decision.message == f"{verdict}.{also}"
 
 
 def test_gate_without_a_report() -> None:

@@ -101,17 +101,25 @@ _STAGES = range(101, 160)
 """Numbers of ids in the order of the stages: what fails at one hides the later ones of the same endpoint."""
 
 
+def _comes_after(id_: str, failed: str) -> bool:
+    number, before = int(id_[3:]), int(failed[3:])
+    return before in _STAGES and number in _STAGES and before < number
+
+
+def _is_about(id_: str, endpoint: Endpoint, path: str | None) -> bool:
+    about = _OF_SOME[id_][0](endpoint) if id_ in _OF_SOME else True
+    return about and id_ not in _not_of_the_path(path or "")
+
+
 def _hidden(rows: Sequence[Row], checks: Sequence[str]) -> Iterator[Row]:
     """Checks that were asked for and not seen at a needed endpoint, because one failed before them that was not asked for."""
     have = {(row.path, row.endpoint.id, row.id) for row in rows if row.endpoint}
     for row in rows:
-        endpoint, number = row.endpoint, int(row.id[3:])
-        if row.status not in (Status.FAIL, Status.UNKNOWN) or row.id in checks or number not in _STAGES or not (endpoint and endpoint.needed):
+        endpoint = row.endpoint
+        if endpoint is None or not endpoint.needed or row.id in checks or row.status not in (Status.FAIL, Status.UNKNOWN):
             continue
         for id_ in checks:
-            about = _OF_SOME.get(id_, (lambda one: True, ""))[0]
-            later = number < int(id_[3:]) and int(id_[3:]) in _STAGES and id_ not in _not_of_the_path(row.path or "")
-            if later and about(endpoint) and (row.path, endpoint.id, id_) not in have:
+            if _comes_after(id_, row.id) and _is_about(id_, endpoint, row.path) and (row.path, endpoint.id, id_) not in have:
                 yield Row(id_, Status.UNKNOWN, endpoint, row.path, because=(row.id,))
 
 

@@ -43,6 +43,13 @@ def has_failed(verdict: Verdict, warned: bool, fail_on: str, unknown: str) -> bo
     return fail_on == "warning" and warned
 
 
+def stopped_by_warnings(verdict: Verdict, warnings: Iterable[str], fail_on: str, unknown: str) -> str:
+    """The sentence for a server that only its warnings stop; else empty. `warnings`: their ids."""
+    ids = ", ".join(dict.fromkeys(warnings))
+    alone = has_failed(verdict, bool(ids), fail_on, unknown) and not has_failed(verdict, False, fail_on, unknown)
+    return f"Stopped because of fail_on: {fail_on} ({ids})." if alone else ""
+
+
 def counts(findings: Iterable[Finding]) -> dict[str, int]:
     found = Counter(finding.status for finding in findings)
     return {status.value: found[status] for status in Status}

@@ -15,6 +15,7 @@ from .text import inert
 WIDTH = 80
 CAUSES = 20
 """More different causes than that stand in fleet.json only."""
+EXPLAINED = "Findings explained: docs/findings/<id>.md of the collection"
 HOSTS_NAMED = 8
 READY_NAMED = 50
 _KINDS = {Status.FAIL.value: "", Status.UNKNOWN.value: "could not be seen", Status.WARN.value: "warning", Status.WAIVED.value: "waived"}
@@ -35,7 +36,10 @@ def lines(fleet: Mapping[str, Any], path: str) -> list[str]:
         text += ["", *(line for remark in fleet["remarks"] for line in _wrapped(remark))]
     if fleet["not_covered"]:
         text += ["", *_wrapped("Not covered: " + "; ".join(str(item) for item in fleet["not_covered"]) + ".")]
-    return [*text, "", f"Report: {inert(path, limit=4096)}"]
+    text.append("")
+    if fleet["causes"]:
+        text.append(EXPLAINED)
+    return [*text, f"Report: {inert(path, limit=4096)}"]
 
 
 def _cause(cause: Mapping[str, Any], total: int) -> list[str]:
@@ -63,9 +67,15 @@ def _count(counts: Mapping[str, int]) -> list[str]:
 
 
 def _ready(hosts: Sequence[Mapping[str, Any]]) -> list[str]:
-    text = [_one_line(f"  {inert(host['host'])}: ready, seen {host['seen_at']} as {host['seen_as']}") for host in hosts[:READY_NAMED]]
+    text = [_one_line(f"  {inert(host['host'])}: ready, {_seen(host)}") for host in hosts[:READY_NAMED]]
     left = len(hosts) - READY_NAMED
     return [*text, *([f"  and {left} more"] if left > 0 else [])]
+
+
+def _seen(host: Mapping[str, Any]) -> str:
+    if host["seen_at"] is None:
+        return "though not seen: a waiver accepts that"
+    return f"as {host['seen_as']} from the {str(host['seen_from']).replace('_', ' ')}, {host['seen_at']}"
 
 
 def _named(hosts: Sequence[str], limit: int) -> str:
@@ -76,7 +86,7 @@ def _named(hosts: Sequence[str], limit: int) -> str:
 
 def _one_line(text: str) -> str:
     start = len(text) - len(text.lstrip(" "))
-    return " " * start + inert(text, limit=WIDTH - start)
+    return " " * start + inert(text[start:], limit=WIDTH - start)
 
 
 def _wrapped(text: str, indent: int = 0) -> list[str]:

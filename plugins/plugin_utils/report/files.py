@@ -17,7 +17,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")
 _LONGEST_NAME = 200
 """Bytes; file systems end at 255, and a suffix and the name of a temporary file come on top."""
 _MARKER = "appproxy-connector-run"
+_MADE_AT = "%Y%m%dT%H%M%SZ"
+"""What a run's own id begins with."""
 
 
 class FilesError(Exception):
@@ -77,12 +79,17 @@ def this_run(scratch: str, now: datetime) -> str:
     """
     marker = os.path.join(scratch, _MARKER)
     try:
-        os.symlink(f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}", marker)
+        os.symlink(f"{now:{_MADE_AT}}-{secrets.token_hex(4)}", marker)
     except FileExistsError:
         pass
     except OSError as error:
         raise FilesError(f"cannot keep the run's id in {scratch}: {error.strerror}; give run_id instead") from error
     return os.readlink(marker)
+
+
+def begun_at(run_id: str) -> datetime:
+    """When an id of this_run was made, UTC."""
+    return datetime.strptime(run_id.split("-", maxsplit=1)[0], _MADE_AT).replace(tzinfo=timezone.utc)
 
 
 def write(path: Path, text: str) -> None:

@@ -24,6 +24,8 @@ _ONE = {
 }
 _SAME = ("id", "title", "hint", "owner", "status", "severity")
 """What makes causes of two hosts one line."""
+_SAME_FOR_ANY_TITLE = {"APC901": "Ansible could not reach or observe the server"}
+"""Causes whose title carries the words of one host's connection: one line whatever they are. The host's own report keeps them."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def _host(row: Row, report: Mapping[str, Any]) -> dict[str, Any]:
         "summary": report["summary"],
         "reached": report["reached"],
         "causes": list(dict.fromkeys(cause["id"] for cause in report["causes"])),
+        "seen_from": report.get("seen_from"),
         "seen_as": report.get("seen_as"),
         "seen_at": report.get("seen_at"),
         "elapsed_ms": report.get("elapsed_ms"),
@@ -117,8 +120,11 @@ def _host(row: Row, report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _fold(causes: dict[tuple[Any, ...], dict[str, Any]], host: str, cause: Mapping[str, Any]) -> None:
-    key = tuple(cause[name] for name in _SAME)
+    common = _SAME_FOR_ANY_TITLE.get(cause["id"])
+    key = tuple(cause[name] for name in _SAME if not (common and name == "title"))
     folded = causes.setdefault(key, {**{name: cause[name] for name in _SAME}, "endpoints": [], "waits": 0, "hosts": []})
+    if common and folded["title"] != cause["title"]:
+        folded["title"] = common
     folded["endpoints"].extend(endpoint for endpoint in cause["endpoints"] if endpoint not in folded["endpoints"])
     folded["waits"] = max(folded["waits"], cause["waits"])
     if not folded["hosts"] or folded["hosts"][-1] != host:

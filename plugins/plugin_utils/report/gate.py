@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..judge.verdict import has_failed
+from ..judge.verdict import has_failed, stopped_by_warnings
 from ..model import Status, Verdict
 from .fleet_json import NO_RESULT_HINT, NO_RESULT_TITLE
 
@@ -31,8 +31,10 @@ def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str) -> Deci
     verdict = report["verdict"]
     if not report["reached"] and verdict == Verdict.INCONCLUSIVE.value:
         return Decision(False, True, verdict, _words_of_connection(report))
-    failed = has_failed(Verdict(verdict), report["counts"][Status.WARN.value] > 0, fail_on, unknown)
-    return Decision(failed, False, verdict, report["headline"])
+    warnings = [finding["id"] for finding in report["findings"] if finding["status"] == Status.WARN.value]
+    failed = has_failed(Verdict(verdict), bool(warnings), fail_on, unknown)
+    stopped = stopped_by_warnings(Verdict(verdict), warnings, fail_on, unknown)
+    return Decision(failed, False, verdict, " ".join(filter(None, (report["headline"], stopped))))
 
 
 def _words_of_connection(report: Mapping[str, Any]) -> str:

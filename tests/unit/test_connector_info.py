@@ -61,7 +61,7 @@ $basic = Get-ChildItem (Join-Path $Utils 'csharp/*') -Include Ansible.Basic.cs, 
 $probe = Get-ChildItem (Join-Path $Plugins 'module_utils/_Probe*.cs') | ForEach-Object { Get-Content -Raw $_.FullName }
 Add-CSharpType -References (@($probe) + @(Get-Content -Raw $Fuzz) + @($basic))
 foreach ($file in Get-ChildItem $Work -Filter '*.request.json') {
-    $request = [Ansible.Basic.AnsibleModule]::FromJson((Get-Content -Raw $file.FullName))
+    $request = [NAMESPACE.Json]::Read((Get-Content -Raw $file.FullName))
     $clock = [System.Diagnostics.Stopwatch]::StartNew()
     try {
         $answer = @{ observation = [NAMESPACE.Probe]::Observe($request) }
@@ -77,7 +77,9 @@ foreach ($file in Get-ChildItem $Work -Filter '*.module.json') {
     $printed = New-Object System.Collections.ArrayList
     [Ansible.Basic.AnsibleModule]::WriteLine = { param($line) $null = $printed.Add($line) }
     [Ansible.Basic.AnsibleModule]::Exit = { param($rc) throw "exit $rc" }
-    try { & (Join-Path $Plugins 'modules/connector_info.ps1') $file.FullName } catch { $null = $_ }
+    # As Ansible hands the arguments over; a file of them is read otherwise by each series of ansible-core.
+    $global:complex_args = New-Object System.Collections.Hashtable ([NAMESPACE.Json]::Read((Get-Content -Raw $file.FullName)))
+    try { & (Join-Path $Plugins 'modules/connector_info.ps1') } catch { $null = $_ }
     [System.IO.File]::WriteAllText("$($file.FullName).out", ($printed -join "`n"))
 }
 foreach ($file in Get-ChildItem $Work -Filter '*.flight') {
@@ -89,11 +91,31 @@ foreach ($file in Get-ChildItem $Work -Filter '*.flight') {
 # Compiled into one unit with the engine, so that it sees the parser, which is internal.
 FUZZ = r"""
 using System;
+using System.Collections;
 using System.Collections.Generic;
+using System.Linq;
+using Newtonsoft.Json.Linq;
 using NAMESPACEHello;
 using NAMESPACEStage;
 namespace NAMESPACE
 {
+    public static class Json
+    {
+        public static IDictionary Read(string text)
+        {
+            return (IDictionary)Plain(JToken.Parse(text));
+        }
+
+        private static object Plain(JToken token)
+        {
+            JObject table = token as JObject;
+            if (table != null)
+                return table.Properties().ToDictionary(one => one.Name, one => Plain(one.Value));
+            JArray list = token as JArray;
+            return list != null ? list.Select(Plain).ToList() : ((JValue)token).Value;
+        }
+    }
+
     public static class Fuzz
     {
         // How often each verdict came over mutated flights; the first entry is the whole flight's, then byte by byte.
@@ -407,7 +429,7 @@ class Lab:
         for name, request in self.requests.items():
             (self.folder / f"{name}.request.json").write_text(json.dumps(request), encoding="utf-8")
         for name in ("recheck", "bad0"):
-            arguments = {"ANSIBLE_MODULE_ARGS": {"request": self.requests[name], "_ansible_check_mode": name == "recheck"}}
+            arguments = {"request": self.requests[name], "_ansible_check_mode": name == "recheck"}
             (self.folder / f"{name}.module.json").write_text(json.dumps(arguments), encoding="utf-8")
         self.run()
         for name in self.requests:

@@ -135,17 +135,37 @@ def second_address_dead(world: World) -> str:
     return named("first-alive.lab.test", listening_on("127.0.0.2", dead=("127.0.0.4",)))(world)
 
 
+PORT_TRIES = 20
+
+
 def listening_on(*alive: str, dead: tuple[str, ...] = ()) -> Fault:
     """Healthy on these addresses, refused on the dead ones, all with the same port; gives the last healthy one."""
 
-    def start(world: World) -> str:
+    def listen(world: World, opened: list[Closes]) -> str:
         port = 0
         for address in alive:
             listener = tls_listener(contexts(world.pki, asks=healthy.asks_for_certificate), world_answer(world), address, port)
-            port = world.keep(listener).port
-        for address in dead:
-            world.keep(_bound(address, port))
+            opened.append(listener)
+            port = listener.port
+        opened.extend(_bound(address, port) for address in dead)
         return at(alive[-1], port)
+
+    def start(world: World) -> str:
+        """A port that the kernel gives on one address may be taken on another: then again with another one."""
+        for tries_left in reversed(range(PORT_TRIES)):
+            opened: list[Closes] = []
+            try:
+                to = listen(world, opened)
+            except OSError:
+                for one in opened:
+                    one.close()
+                if not tries_left:
+                    raise
+            else:
+                for one in opened:
+                    world.keep(one)
+                return to
+        raise AssertionError("no try was made")
 
     return start
 

@@ -263,7 +263,7 @@ class Servers:
     def _accept(self, server: socket.socket, handler: Handler) -> None:
         with suppress(OSError):
             while True:
-                connection, _ = server.accept()
+                connection, dummy = server.accept()
                 connection.settimeout(20)
                 threading.Thread(target=self._serve, args=(connection, handler), daemon=True).start()
 
@@ -280,7 +280,7 @@ class Servers:
     def full(self) -> int:
         """Return a port whose accept queue is full: a SYN to it is dropped."""
         port = self.listen(None, backlog=0)
-        for _ in range(3):
+        for _round in range(3):
             client = socket.socket()
             client.setblocking(False)
             client.connect_ex(("127.0.0.1", port))
@@ -387,7 +387,7 @@ def proxy(seen: list[bytes]) -> Handler:
     def handle(connection: socket.socket) -> None:
         head = read_head(connection)
         seen.append(head)
-        method, what, _ = head.split(b"\r\n", 1)[0].decode().split(" ")
+        method, what, dummy = head.split(b"\r\n", 1)[0].decode().split(" ")
         authority = what if method == "CONNECT" else what.split("/")[2]
         with socket.create_connection((authority.rsplit(":", 1)[0], int(authority.rsplit(":", 1)[1]))) as server:
             if method == "CONNECT":

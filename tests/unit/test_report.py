@@ -312,6 +312,7 @@ def test_console_shows_that_a_line_was_cut() -> None:
     assert len(line) == console.WIDTH
     assert line.endswith("...")
 
+
 def test_console_names_hosts_of_a_common_cause() -> None:
     text = " ".join(console.lines(fleet(*((f"h{number}", report("not_ready", cause())) for number in range(12))), "x"))
     assert "12 of 12 servers: The proxy" in text

@@ -129,6 +129,7 @@ class Site:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "JOB_ID"))}
         return {
             **kept, "ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(self.path / "ansible"),
+            "ANSIBLE_REMOTE_TEMP": str(self.path / "remote_tmp"),
             "ANSIBLE_CONFIG": str(self.path / "ansible.cfg"), "ANSIBLE_LOCALHOST_WARNING": "false", "HOME": str(self.path / "home"),
             "COLUMNS": "80", **given,
         }

@@ -495,7 +495,8 @@ def test_versions_and_ciphers_that_are_refused(pki: Pki, world: World) -> None:
     with pytest.raises(ssl.SSLError, match="(?i)protocol.version"):
         shake(faults.tls13_only(world), client(pki, highest=ssl.TLSVersion.TLSv1_2))
     old = faults.tls10_only(world)
-    with pytest.raises(ssl.SSLError, match="(?i)protocol"):
+    # A client of a distribution that is stricter than OpenSSL itself stops at the signature first.
+    with pytest.raises(ssl.SSLError, match="(?i)protocol|sigalg"):
         shake(old, client(pki, "public+company"))
     assert after_hello(old)[1][:1] == b"\x15"
     narrow = client(pki, "public+company", ssl.TLSVersion.TLSv1_2)

@@ -498,7 +498,8 @@ def test_versions_and_ciphers_that_are_refused(pki: Pki, world: World) -> None:
     # A client of a distribution that is stricter than OpenSSL itself stops at the signature first.
     with pytest.raises(ssl.SSLError, match="(?i)protocol|sigalg"):
         shake(old, client(pki, "public+company"))
-    assert after_hello(old)[1][:1] == b"\x15"
+    # An alert, or a ServerHello of TLS 1.0: by what the suites of the hello leave to a server of that age.
+    assert after_hello(old)[1].startswith((b"\x15", b"\x16\x03\x01"))
     narrow = client(pki, "public+company", ssl.TLSVersion.TLSv1_2)
     narrow.set_ciphers("ECDHE+AESGCM")
     to = faults.rsa_key_exchange_only(world)

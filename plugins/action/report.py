@@ -16,6 +16,7 @@ from ansible.utils.display import Display
 
 from ..module_utils._argspecs import REPORT_OPTIONS, REPORT_REQUIRED_IF
 from ..plugin_utils.action_base import ControllerAction, fail, now, options_of, run_of
+from ..plugin_utils.model import TIME_FORMAT
 from ..plugin_utils.report import console, files, fleet_json, host_json
 
 WITHOUT_RUN_ONCE = ("free", "host_pinned", "mitogen_free", "mitogen_host_pinned")
@@ -94,4 +95,4 @@ def _started_at() -> str:
 
 
 def _stamp(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return moment.strftime(TIME_FORMAT)

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+"""How a time (UTC) is written: in observations, results and reports."""
+
 
 class Area(str, Enum):
     """What a check belongs to; also what the options `checks` and `skip_checks` name."""

@@ -53,6 +53,11 @@ class Options:
     return_observation: bool
     seen_from: SeenFrom
 
+    @property
+    def detects_proxy(self) -> bool:
+        """Nobody named a path: the target is to find the one that it would take."""
+        return self.proxy in ("auto", "detect")
+
 
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)

@@ -16,7 +16,7 @@ from .catalogue.endpoints import unprobed
 from .catalogue.version import VERSION
 from .judge.fold import fold
 from .judge.observed import could_not_observe, library_missing, not_understood, unsupported
-from .judge.route import Row
+from .judge.route import DIRECT, Row
 from .judge.run import Asked, Judgement, judge
 from .judge.verdict import (
     NOT_COVERED,
@@ -31,7 +31,7 @@ from .judge.verdict import (
     summary,
     verdict_of,
 )
-from .model import Endpoint, SeenFrom, Status
+from .model import TIME_FORMAT, Endpoint, SeenFrom, Status
 from .observe.observation import Observation, ObservationError, parse_observation
 from .observe.request import build_request
 from .options import OptionError, Options
@@ -54,7 +54,7 @@ class Plan:
 
 def plan(options: Options, host: str) -> Plan:
     """What to ask the target. Raises OptionError where the file of roots cannot be read."""
-    way = "direct" if options.proxy in ("auto", "detect") else options.proxy
+    way = DIRECT if options.detects_proxy else options.proxy
     try:
         roots = load_roots(options.public_roots) if MISSING is None else None
     except RootsError as error:
@@ -73,7 +73,7 @@ def _remarks(options: Options, redirected: bool, judgement: Judgement) -> tuple[
     said = []
     if options.seen_from is not SeenFrom.SERVER:
         said.append(f"Seen from the {options.seen_from.value.replace('_', ' ')}, not from the server itself.")
-    if options.proxy in ("auto", "detect"):
+    if options.detects_proxy:
         said.append(f"proxy: {options.proxy} looked directly: this release does not detect a proxy.")
     if redirected:
         counted = "counted" if options.connect_to_counts else "not counted"
@@ -99,7 +99,7 @@ def _judged(plan_: Plan, observation: Observation) -> Judgement:
         return _only(library_missing(MISSING or ""), options)
     asked = Asked(
         checks=options.checks,
-        paths=None if options.proxy in ("auto", "detect") else tuple(path["id"] for path in plan_.request["paths"]),
+        paths=None if options.detects_proxy else tuple(path["id"] for path in plan_.request["paths"]),
         connect_to_counts=options.connect_to_counts, seen_from=options.seen_from,
         waivers=options.waivers, host=plan_.host, today=options.as_of.date(),
     )
@@ -166,7 +166,7 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
         "not_covered": [*NOT_COVERED, NOT_THE_SERVICE.format(account=account), *_not_asked(options)],
         "seen_as": account,
         "seen_from": options.seen_from.value,
-        "seen_at": observation.seen_at.strftime("%Y-%m-%dT%H:%M:%SZ") if observation else None,
+        "seen_at": observation.seen_at.strftime(TIME_FORMAT) if observation else None,
         "elapsed_ms": observation.elapsed_ms if observation else 0,
         "reached": reached,
         "judged": _judged_with(plan_, redirected),
@@ -186,7 +186,7 @@ def _not_asked(options: Options) -> list[str]:
 def _judged_with(plan_: Plan, redirected: bool) -> dict[str, Any]:
     """With these four the same observation gives the same findings again; and what else shaped the verdict."""
     return {
-        "as_of": plan_.options.as_of.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "as_of": plan_.options.as_of.strftime(TIME_FORMAT),
         "catalogue": VERSION,
         "roots": plan_.roots.digest if plan_.roots else None,
         "roots_source": plan_.roots.source if plan_.roots else None,

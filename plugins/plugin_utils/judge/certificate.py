@@ -18,7 +18,6 @@ from .observed import NOT_UNDERSTOOD
 from .route import Route, Row, failed, passed
 
 INSPECTED, NAME, TIME, UNTRUSTED, CLIENT_CERTIFICATE, INCOMPLETE = "APC141", "APC142", "APC143", "APC144", "APC145", "APC146"
-IDS = (INSPECTED, NAME, TIME, UNTRUSTED, CLIENT_CERTIFICATE, INCOMPLETE)
 
 
 def judge_certificate(route: Route) -> Iterator[Row]:

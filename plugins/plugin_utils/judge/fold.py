@@ -82,28 +82,33 @@ def lower_first(text: str) -> str:
     return text if word[1:].lower() != word[1:] or "." in word else text[:1].lower() + text[1:]
 
 
-def _title(spec: FindingSpec, status: Status, values: Mapping[str, Any]) -> str:
-    if status in _WITHOUT_WORDS:
-        return f"{_WITHOUT_WORDS[status]}: {spec.name}"
-    title = spec.title.format_map(values)
-    return f"Not certain: {lower_first(title)}" if status is Status.UNKNOWN and spec.owner is not Owner.TOOL else title
+def _words(spec: FindingSpec, rows: Sequence[Row], evidence: Mapping[str, Any]) -> tuple[str, str]:
+    """Title and hint. What passed, or does not apply, needs no sentence, and most findings are that."""
+    first = rows[0]
+    if first.status in _WITHOUT_WORDS:
+        return f"{_WITHOUT_WORDS[first.status]}: {spec.name}", ""
+    if first.status is Status.UNKNOWN and first.because and not first.evidence:
+        return f"{_NOT_SEEN}: {spec.name}", _mend(first.because)
+    title = spec.title.format_map(_placeholders(rows, evidence, _SHOWN))
+    if first.status is Status.UNKNOWN and spec.owner is not Owner.TOOL:
+        title = f"Not certain: {lower_first(title)}"
+    return title, spec.hint.format_map(_placeholders(rows, evidence, _ALL))
 
 
 def _finding(rows: Sequence[Row], seen_from: SeenFrom) -> Finding:
     first = rows[0]
     spec = FINDINGS[first.id]
     evidence = _merge(rows)
-    hidden = first.status is Status.UNKNOWN and bool(first.because) and not first.evidence
-    titled, hinted = _placeholders(rows, evidence, _SHOWN), _placeholders(rows, evidence, _ALL)
+    title, hint = _words(spec, rows, evidence)
     return Finding(
         id=spec.id,
         name=spec.name,
         status=first.status,
         severity=_severity(spec, first.status),
         owner=first.owner or spec.owner,
-        title=f"{_NOT_SEEN}: {spec.name}" if hidden else _title(spec, first.status, titled),
+        title=title,
         evidence=evidence,
-        hint=_mend(first.because) if hidden else "" if first.status in _WITHOUT_WORDS else spec.hint.format_map(hinted),
+        hint=hint,
         docs=spec.docs,
         endpoints=tuple(dict.fromkeys(row.endpoint.id for row in rows if row.endpoint)),
         path=first.path,
@@ -153,13 +158,13 @@ def _unsaid(
 
 _GAP = "Nothing of this run tells. Run again with return_observation: true, and report it as a fault of the collection."
 
-
-_ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.WAIVED, Status.PASS, Status.NOT_APPLICABLE)
+ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.WAIVED, Status.PASS, Status.NOT_APPLICABLE)
+"""The worst first."""
 
 
 def order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The worst first, causes before what they explain, then by id, path and endpoint: the same list for the same facts."""
-    return tuple(sorted(findings, key=lambda one: (_ORDER.index(one.status), bool(one.because), one.id, one.path or "", one.endpoints)))
+    return tuple(sorted(findings, key=lambda one: (ORDER.index(one.status), bool(one.because), one.id, one.path or "", one.endpoints)))
 
 
 def fold(rows: Iterable[Row], seen_from: SeenFrom) -> tuple[Finding, ...]:

@@ -21,7 +21,6 @@ from .proxy import BLOCK_STATUSES
 from .route import Route, Row, failed, not_run, passed, words
 
 BLOCKED, SIGN_IN, WEBSOCKET, SERVICE, CUT = "APC151", "APC152", "APC153", "APC155", "APC156"
-IDS = (BLOCKED, SIGN_IN, WEBSOCKET, SERVICE, CUT)
 REACHED = (BLOCKED, SIGN_IN)
 """What a route passes whose service answered."""
 

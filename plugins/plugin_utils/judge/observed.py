@@ -51,10 +51,10 @@ def _incomplete(route: Route, what: str) -> Row:
 def judge_missing(endpoints: Iterable[Endpoint], routes: Iterable[Route], paths: Iterable[str], observation: Observation) -> Iterator[Row]:
     """Endpoints that the observation does not have at all, on a path that it has; and paths that it does not have."""
     seen = {(route.path, route.endpoint.id) for route in routes}
-    endpoints = tuple(endpoints)
+    endpoints, looked_over = tuple(endpoints), observation.paths()
     for path in paths:
-        if path not in observation.paths():
-            looked = " and ".join(observation.paths()) or "nowhere"
+        if path not in looked_over:
+            looked = " and ".join(looked_over) or "nowhere"
             yield Row(NOT_UNDERSTOOD, Status.UNKNOWN, None, path, {"error": f"it looked {looked}, and the options ask for {path}"})
             continue
         for endpoint in endpoints:
@@ -88,11 +88,11 @@ def redirected(rows: Iterable[Row], observation: Observation) -> tuple[Row, ...]
     """What passed only where connect_to led it says nothing of the real endpoint."""
     elsewhere = {(one.path, one.target): one.redirected_to for one in observation.attempts if one.redirected_to}
     kept: list[Row] = []
+    not_counted: dict[tuple[str, str], Row] = {}
     for row in rows:
-        to = elsewhere.get((row.path or "", row.endpoint.id if row.endpoint else ""))
-        if to is None or row.status is not Status.PASS:
-            kept.append(row)
+        place = (row.path or "", row.endpoint.id if row.endpoint else "")
+        if row.status is Status.PASS and place in elsewhere:
+            not_counted.setdefault(place, Row(REDIRECTED, Status.UNKNOWN, row.endpoint, row.path, {"to": elsewhere[place]}))
         else:
-            not_counted = Row(REDIRECTED, Status.UNKNOWN, row.endpoint, row.path, {"to": to})
-            kept += [not_counted] if not_counted not in kept else []
-    return tuple(kept)
+            kept.append(row)
+    return (*kept, *not_counted.values())

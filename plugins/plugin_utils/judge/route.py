@@ -47,11 +47,6 @@ class Route:
         return self.path == DIRECT
 
     @property
-    def proxy(self) -> str:
-        """host:port of the path's proxy, or the empty string."""
-        return "" if self.direct else self.path.removeprefix("http://")
-
-    @property
     def carrier(self) -> Attempt:
         """The attempt that went furthest: the first whose connection stood, else the first."""
         return next((one for one in self.attempts if _ok(one, StageName.CONNECT)), self.attempts[0])
@@ -60,10 +55,6 @@ class Route:
         """The carrier's stage; `resolve` from the first attempt."""
         attempt = self.attempts[0] if name is StageName.RESOLVE else self.carrier
         return attempt.stages.get(name)
-
-    @property
-    def redirected(self) -> bool:
-        return any(one.redirected_to for one in self.attempts)
 
     @property
     def deferred(self) -> bool:

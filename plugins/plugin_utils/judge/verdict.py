@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model import Finding, Status, Verdict
-from .fold import lower_first
+from .fold import ORDER, lower_first
 
 NOT_COVERED = (
     "the real client certificate, which the service issues at registration",
@@ -62,7 +62,7 @@ def causes(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
     shown = [one for one in acting if not one.because]
     ids = {one.id for one in shown}
     hidden = [one for one in acting if one.because and not ids.intersection(one.because)]
-    ordered = sorted(shown, key=lambda one: (_RANK.index(one.status), -len(one.endpoints), one.id))
+    ordered = sorted(shown, key=lambda one: (ORDER.index(one.status), -len(one.endpoints), one.id))
     waived = frozenset(one.id for one in findings if one.status is Status.WAIVED)
     return (*(_cause(one) for one in ordered), *_behind(hidden, waived))
 
@@ -87,9 +87,6 @@ def _behind(hidden: Sequence[Finding], waived: frozenset[str]) -> list[dict[str,
         hint = f"{named} failed and was not asked for: run again without checks and skip_checks, and mend it."
     endpoints = tuple(dict.fromkeys(endpoint for one in hidden for endpoint in one.endpoints))
     return [_cause(replace(hidden[0], id=ids[0], title=f"What comes after {named} was not seen: {checks}", hint=hint, endpoints=endpoints))]
-
-
-_RANK = (Status.FAIL, Status.UNKNOWN, Status.WARN)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
+from ..model import TIME_FORMAT
+
 SCHEMA = 1
 
 
@@ -300,7 +302,7 @@ def _certificates(value: Any, where: str) -> dict[str, bytes]:
 
 def _time(value: Any, where: str) -> datetime:
     try:
-        return datetime.strptime(_text(value, where), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+        return datetime.strptime(_text(value, where), TIME_FORMAT).replace(tzinfo=timezone.utc)
     except ValueError as error:
         raise ObservationError(f"{where}: a time like 2026-11-26T01:15:00Z was expected") from error
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..judge.observed import COULD_NOT_OBSERVE
 from ..model import Owner, Severity, Status, Verdict
 
 SCHEMA = 1
@@ -24,7 +25,7 @@ _ONE = {
 }
 _SAME = ("id", "title", "hint", "owner", "status", "severity")
 """What makes causes of two hosts one line."""
-_SAME_FOR_ANY_TITLE = {"APC901": "Ansible could not reach or observe the server"}
+_SAME_FOR_ANY_TITLE = {COULD_NOT_OBSERVE: "Ansible could not reach or observe the server"}
 """Causes whose title carries the words of one host's connection: one line whatever they are. The host's own report keeps them."""
 
 
@@ -91,7 +92,7 @@ def stats(fleet: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 def _no_result() -> dict[str, Any]:
     cause = {
-        "id": "APC901",
+        "id": COULD_NOT_OBSERVE,
         "title": NO_RESULT_TITLE,
         "hint": NO_RESULT_HINT,
         "owner": Owner.TOOL.value,
@@ -100,7 +101,7 @@ def _no_result() -> dict[str, Any]:
         "endpoints": [],
         "waits": 0,
     }
-    summary = f"Inconclusive: {NO_RESULT_TITLE} (APC901)."
+    summary = f"Inconclusive: {NO_RESULT_TITLE} ({COULD_NOT_OBSERVE})."
     return {"verdict": Verdict.INCONCLUSIVE.value, "summary": summary, "reached": None, "causes": [cause]}
 
 

@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..judge.observed import COULD_NOT_OBSERVE
 from ..judge.verdict import has_failed, stopped_by_warnings
 from ..model import Status, Verdict
 from .fleet_json import NO_RESULT_HINT, NO_RESULT_TITLE
-
-UNREACHABLE_ID = "APC901"
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Decision:
 def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str) -> Decision:
     """report is None where this run has none of the host: the host fails as inconclusive, whatever `unknown` says."""
     if report is None:
-        return Decision(True, False, Verdict.INCONCLUSIVE.value, f"Inconclusive: {NO_RESULT_TITLE} (APC901). {NO_RESULT_HINT}")
+        return Decision(True, False, Verdict.INCONCLUSIVE.value, f"Inconclusive: {NO_RESULT_TITLE} ({COULD_NOT_OBSERVE}). {NO_RESULT_HINT}")
     verdict = report["verdict"]
     if not report["reached"] and verdict == Verdict.INCONCLUSIVE.value:
         return Decision(False, True, verdict, _words_of_connection(report))
@@ -40,6 +39,6 @@ def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str) -> Deci
 def _words_of_connection(report: Mapping[str, Any]) -> str:
     """The connection's own words, as APC901 carries them."""
     for finding in report["findings"]:
-        if finding["id"] == UNREACHABLE_ID and finding["evidence"].get("error"):
+        if finding["id"] == COULD_NOT_OBSERVE and finding["evidence"].get("error"):
             return str(finding["evidence"]["error"])
     return str(report["summary"])

@@ -31,14 +31,37 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
 {
     public static class Probe
     {
-        // Returns at most half a second after the request's deadline. A bad request is an ArgumentException that names
-        // the key. Any other exception is a fault of the engine: it is thrown on, and fails the module.
-        public static Dictionary<string, object> Observe(IDictionary request)
+        // Looks in the background, so that PowerShell can read the server's facts meanwhile; End waits for it. A bad request
+        // is an ArgumentException that names the key.
+        public static Look Begin(IDictionary request)
         {
-            Stopwatch clock = Stopwatch.StartNew();
-            Request wanted = new Request(request);
-            Board board = new Board(wanted);
-            Task work = Threads.Start(() => board.Guard(() => Look(board)));
+            return new Look(new Request(request));
+        }
+
+        // Returns at most half a second after the request's deadline, counted from Begin. Any exception is a fault of the
+        // engine: it is thrown on, and fails the module.
+        public static Dictionary<string, object> End(Look look)
+        {
+            return look.End();
+        }
+    }
+
+    public sealed class Look
+    {
+        private readonly Stopwatch clock = Stopwatch.StartNew();
+        private readonly Request wanted;
+        private readonly Board board;
+        private readonly Task work;
+
+        internal Look(Request wanted)
+        {
+            this.wanted = wanted;
+            board = new Board(wanted);
+            work = Threads.Start(() => board.Guard(LookAtAll));
+        }
+
+        internal Dictionary<string, object> End()
+        {
             work.Wait((int)Math.Max(0, wanted.DeadlineMs - clock.ElapsedMilliseconds));
             Dictionary<string, object> seen = board.Freeze();
             if (board.Failure != null)
@@ -49,30 +72,45 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             return seen;
         }
 
-        private static void Look(Board board)
+        private void LookAtAll()
         {
             Stage stage;
             PlatformHello hello = PlatformHello.Look(board.Sockets, Math.Min(board.Wanted.Ms["hello"], 3000), out stage);
             board.SetPlatform(hello, stage);
-            Threads.Each(board.Runs, board.Runs.Count, run => board.Guard(() => LookOver(board, run)));
+            if (wanted.RevocationPaths == null)
+            {
+                EachRun(run => { FirstWave(run); SecondWave(run); });
+                return;
+            }
+            EachRun(FirstWave);
+            EachRun(SecondWave);
         }
 
-        private static void LookOver(Board board, PathRun run)
+        private void EachRun(Action<PathRun> look)
         {
-            Each(board, run.First, visit => visit.FromTheStart());
+            Threads.Each(board.Runs, board.Runs.Count, run => board.Guard(() => look(run)));
+        }
+
+        private void FirstWave(PathRun run)
+        {
+            Each(run.First, visit => visit.FromTheStart());
             board.Change(() => run.First.ForEach(first => first.AddFurther()));
-            Each(board, run.First.SelectMany(first => first.Further), visit => visit.FromConnect());
+            Each(run.First.SelectMany(first => first.Further), visit => visit.FromConnect());
             // Where no address has connected before, the first that does carries the other stages.
             List<Attempt> carriers = run.First.Where(first => !first.Passed("connect"))
                 .Select(first => first.Further.FirstOrDefault(further => further.Passed("connect"))).Where(one => one != null).ToList();
             board.Change(() => carriers.ForEach(carrier => carrier.AskFor(name => name != "resolve")));
-            Each(board, carriers, visit => visit.FromConnect());
-            Recheck(board, run);
-            board.Change(() => board.PlanSecond(run));
-            Each(board, run.Second, visit => visit.FromTheStart());
+            Each(carriers, visit => visit.FromConnect());
+            Recheck(run);
         }
 
-        private static void Each(Board board, IEnumerable<Attempt> attempts, Action<Visit> look)
+        private void SecondWave(PathRun run)
+        {
+            board.Change(() => board.PlanSecond(run));
+            Each(run.Second, visit => visit.FromTheStart());
+        }
+
+        private void Each(IEnumerable<Attempt> attempts, Action<Visit> look)
         {
             Threads.Each(attempts, board.Wanted.Parallel, attempt => board.Guard(() =>
             {
@@ -84,9 +122,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
         }
 
         // More than half of the first attempts timed out at one stage: one of them alone, with a fresh look-up.
-        private static void Recheck(Board board, PathRun run)
+        private void Recheck(PathRun run)
         {
-            string stage = Stage.Order.FirstOrDefault(name => run.First.Count(first => first.TimedOut(name)) * 2 > run.First.Count);
+            string stage = Stage.Order.Where(name => !Stage.Further.ContainsKey(name)).FirstOrDefault(name => run.First.Count(first => first.TimedOut(name)) * 2 > run.First.Count);
             if (stage == null)
                 return;
             board.Names.Forget();
@@ -99,6 +137,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
     // Takes one attempt through its stages.
     internal sealed class Visit
     {
+        private static readonly string[] Cut = { "reset", "closed", "timeout", "stalled" };
         private readonly Board board;
         private readonly Attempt attempt;
         private readonly TargetSpec target;
@@ -171,14 +210,62 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             bool answered = Run("hello", "reset", flight.Silence, facts =>
             {
                 string template;
-                string name = target.Place.Literal() == null ? target.TlsName : null;
-                byte[] hello = PlatformHello.Write(board.Platform, name, out template);
+                byte[] hello = Hello("", out template);
                 facts.Set("template", template);
                 flight.Read(hello, wire.Stream, facts);
             });
             wire.Dispose();
             if (attempt.Asks("handshake"))
                 Trust(answered);
+            // After all else, so that they cost nothing else its time. Each only where the one before it was answered.
+            foreach (KeyValuePair<string, object> further in Stage.Further)
+            {
+                if (answered && attempt.Asks(further.Key))
+                    answered = board.Record(attempt, further.Key, InTurn((string)further.Value));
+            }
+        }
+
+        private byte[] Hello(string variant, out string template)
+        {
+            return PlatformHello.Write(board.Platform, target.Place.Literal() == null ? target.TlsName : null, variant, out template);
+        }
+
+        // What is cut is tried again, the usual hello before it: a box that cuts by the hello does so each time.
+        private Stage InTurn(string variant)
+        {
+            Stage stage = Once(variant);
+            if (stage.Ok || !Cut.Contains(stage.Fault.Code))
+                return stage;
+            List<Stage> again = new List<Stage> { Once(""), Once(variant) };
+            stage.Facts["repeats"] = Texts.List(again.Select(one => one.Ok ? "ok" : one.Fault.Code));
+            return new Stage(stage.Fault, stage.Ms + again.Sum(one => one.Ms), stage.Facts);
+        }
+
+        // One hello over a connection of its own.
+        private Stage Once(string variant)
+        {
+            using (Wire wire = new Wire(board.Sockets))
+            {
+                ServerFlight flight = new ServerFlight(board.Keep);
+                Func<Fault> late = () => { wire.Dispose(); return flight.Silence(); };
+                Stage seen = Stage.Run(board.Wanted.Ms["hello"], "reset", late, facts =>
+                {
+                    string template;
+                    Reopen(wire, "reset");
+                    flight.Read(Hello(variant, out template), wire.Stream, facts);
+                });
+                // The rest is as in the answer to the usual hello.
+                Dictionary<string, object> told = new Dictionary<string, object> { { "bytes", 0 } };
+                object value;
+                foreach (string key in new string[] { "bytes", "version" })
+                {
+                    if (seen.Facts.TryGetValue(key, out value))
+                        told[key] = value;
+                }
+                if (seen.Facts.TryGetValue("key_exchange", out value))
+                    told["signature_algorithm"] = ((Dictionary<string, object>)value)["signature_algorithm"];
+                return new Stage(seen.Fault, seen.Ms, told);
+            }
         }
 
         // By the platform's own defaults, and if that fails for another reason than a certificate, by TLS 1.2 alone; after

@@ -27,7 +27,11 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
     {
         public const int VersionsType = 43;
         private const int ServerNameType = 0, GroupsType = 10, PointFormatsType = 11, SignatureAlgorithmsType = 13;
-        private const int EncryptThenMac = 22, ExtendedMasterSecret = 23, SessionTicket = 35, RenegotiationInfo = 0xff01;
+        // A record of this size does not fit into one packet of an Ethernet.
+        private const int PaddedBytes = 2000;
+        private const int Padding = 21, EncryptThenMac = 22, ExtendedMasterSecret = 23, SessionTicket = 35, RenegotiationInfo = 0xff01;
+        // RSA, RSA-PSS and ECDSA, each with SHA-512.
+        private static readonly int[] Sha512 = { 0x0601, 0x0806, 0x0603 };
         private List<int> versions, suites;
         private List<int> groups = new List<int>(), signatureAlgorithms = new List<int>(), extensions = new List<int>();
         private byte[] pointFormats = { 1, 0 };
@@ -165,18 +169,22 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             return suites.Where(suite => suite >> 8 != 0x13);
         }
 
-        // After the platform's own hello if it has something for TLS 1.2, else after the recorded one.
-        public static byte[] Write(PlatformHello platform, string serverName, out string template)
+        // After the platform's own hello if it has something for TLS 1.2, else after the recorded one. `variant` is empty
+        // for the usual one, or one of Stage.Further.
+        public static byte[] Write(PlatformHello platform, string serverName, string variant, out string template)
         {
             bool own = platform != null && platform.Tls12Suites().Any();
             template = own ? "platform" : "recorded";
-            return (own ? platform : Recorded).Write(serverName);
+            return (own ? platform : Recorded).Write(serverName, variant);
         }
 
-        // A TLS 1.2 hello that looks like the platform's own, as one record. This is the usual variant; others (SHA-512
-        // first, padded) would change the signature algorithms or append an extension here.
-        private byte[] Write(string serverName)
+        // A TLS 1.2 hello that looks like the platform's own, as one record.
+        private byte[] Write(string serverName, string variant)
         {
+            // Added where they are missing: the path can be looked at although the platform does not offer them.
+            bool sha512 = variant == "sha512";
+            IEnumerable<int> algorithms = sha512 ? Sha512.Union(signatureAlgorithms) : signatureAlgorithms;
+            IEnumerable<int> order = sha512 ? extensions.Union(new int[] { SignatureAlgorithmsType }) : extensions;
             byte[] random = new byte[32];
             using (RandomNumberGenerator source = RandomNumberGenerator.Create())
                 source.GetBytes(random);
@@ -185,7 +193,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             Dictionary<int, byte[]> contents = new Dictionary<int, byte[]>
             {
                 { GroupsType, new Writer().Vector(2, Pairs(oldGroups)).ToArray() },
-                { SignatureAlgorithmsType, new Writer().Vector(2, Pairs(signatureAlgorithms)).ToArray() },
+                { SignatureAlgorithmsType, new Writer().Vector(2, Pairs(algorithms)).ToArray() },
                 { PointFormatsType, pointFormats },
                 { RenegotiationInfo, new byte[1] },
                 { EncryptThenMac, new byte[0] },
@@ -199,10 +207,19 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             }
             // The others a TLS 1.2 hello does without.
             Writer all = new Writer();
-            foreach (int type in extensions.Where(contents.ContainsKey))
+            foreach (int type in order.Where(contents.ContainsKey))
                 all.Number(type, 2).Vector(2, contents[type]);
+            byte[] record = Record(random, all.ToArray());
+            if (variant != "padded")
+                return record;
+            byte[] padding = new byte[Math.Max(0, PaddedBytes - record.Length - 4)];
+            return Record(random, all.Number(Padding, 2).Vector(2, padding).ToArray());
+        }
+
+        private byte[] Record(byte[] random, byte[] contents)
+        {
             Writer body = new Writer().Number(0x0303, 2).Bytes(random).Number(0, 1);
-            body.Vector(2, Pairs(Tls12Suites())).Vector(1, new byte[1]).Vector(2, all.ToArray());
+            body.Vector(2, Pairs(Tls12Suites())).Vector(1, new byte[1]).Vector(2, contents);
             byte[] message = new Writer().Number(1, 1).Vector(3, body.ToArray()).ToArray();
             return new Writer().Number(Records.Handshake, 1).Number(0x0301, 2).Vector(2, message).ToArray();
         }

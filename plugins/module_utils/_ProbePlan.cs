@@ -102,13 +102,16 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             return names;
         }
 
-        // The second wave: what the chains of the first have named.
+        // The second wave: what the chains of the first have named, of the path's own or, as the request has it, of all.
         public void PlanSecond(PathRun run)
         {
             if (run.Second != null)
                 return;
-            IEnumerable<string> sight = run.FirstWave.SelectMany(one => one.ChainOf("hello").Concat(one.ChainOf("handshake"))).Distinct();
-            HashSet<string> asked = new HashSet<string>(Wanted.Targets.Where(target => !target.Tls).Select(target => target.PlainUrl));
+            IEnumerable<PathRun> of = Wanted.RevocationPaths == null ? new PathRun[] { run }
+                : Wanted.RevocationPaths.Contains(run.Path.Id) ? Runs : Enumerable.Empty<PathRun>();
+            IEnumerable<string> sight = of.SelectMany(one => one.FirstWave).SelectMany(one => one.ChainOf("hello").Concat(one.ChainOf("handshake"))).Distinct();
+            HashSet<string> asked = new HashSet<string>(run.First.Select(first => first.Target)
+                .Where(target => !target.Tls).Select(target => target.PlainUrl));
             run.Second = RevocationUrl.Of(sight.Select(name => certificates[name]), Wanted.RevocationUserAgent)
                 .Where(url => asked.Add(url.Named)).Take(Wanted.RevocationLimit)
                 .Select(url => new Attempt(Wanted, run.Path, url.Target, url.Url)).ToList();
@@ -149,7 +152,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
         public PathRun(Request wanted, PathSpec path)
         {
             Path = path;
-            First = wanted.Targets.Select(target => new Attempt(wanted, path, target, null)).ToList();
+            First = wanted.Targets.Where(path.Takes).Select(target => new Attempt(wanted, path, target, null)).ToList();
         }
 
         public IEnumerable<Attempt> FirstWave { get { return First.SelectMany(first => new Attempt[] { first }.Concat(first.Further)); } }
@@ -209,6 +212,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
                 case "hello":
                 case "handshake":
                     return Target.Tls;
+                case "hello_sha512":
+                case "hello_padded":
+                    return Target.Tls && Target.Hellos.Contains((string)Stage.Further[stage]);
                 case "websocket":
                     return Target.WebSocket != null;
                 default:
@@ -227,12 +233,12 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             }
         }
 
-        // From the start as far as a stage; a hello on the way there is left out, since it bars nothing.
+        // From the start as far as a stage; hellos on the way there are left out, since they bar nothing.
         public Attempt Again(string stage)
         {
             Attempt again = new Attempt(wanted, path, Target, url);
             List<string> before = Stage.Order.TakeWhile(name => name != stage).ToList();
-            again.AskFor(name => name == stage || (name != "hello" && before.Contains(name)));
+            again.AskFor(name => name == stage || (!Stage.IsHello(name) && before.Contains(name)));
             return again;
         }
 
@@ -276,14 +282,19 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
 
         private IEnumerable<KeyValuePair<string, Table>> Stages()
         {
+            bool answered = true;
             foreach (string name in due)
             {
                 Stage stage;
                 Table table = Ended.TryGetValue(name, out stage) ? stage.AsTable() : Stage.NotRun();
+                // A further hello is not due after one that was not answered.
+                if (stage == null && Stage.Further.ContainsKey(name) && !answered)
+                    continue;
+                answered &= stage == null || stage.Ok || !Stage.IsHello(name);
                 if (stage != null && name == "resolve" && OwnName != null && OwnName.IsCompleted)
                     table["facts"] = new Table(stage.Facts) { { "endpoint", OwnNameFact() } };
                 yield return new KeyValuePair<string, Table>(name, table);
-                if (stage != null && !stage.Usable && name != "hello")
+                if (stage != null && !stage.Usable && !Stage.IsHello(name))
                     yield break;
             }
         }

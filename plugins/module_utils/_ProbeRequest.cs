@@ -80,6 +80,13 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
         public string Id;
         // Null is direct.
         public Place Proxy;
+        // Ids of the targets that go over it. Null: all.
+        public HashSet<string> Targets;
+
+        public bool Takes(TargetSpec target)
+        {
+            return Targets == null || Targets.Contains(target.Id);
+        }
     }
 
     internal sealed class TargetSpec
@@ -87,6 +94,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
         public string Id, Get, WebSocket, UserAgent;
         public Place Place;
         public bool Tls, Addresses;
+        // Further ones.
+        public HashSet<string> Hellos = new HashSet<string>();
 
         // The name that the certificate must be for.
         public string TlsName { get { return Place.Host.TrimEnd('.'); } }
@@ -109,26 +118,33 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
         public readonly string RevocationUserAgent;
         public readonly List<PathSpec> Paths;
         public readonly List<TargetSpec> Targets;
+        // Path ids of the second wave, for the chains that all paths have seen. Null: each path for its own.
+        public readonly HashSet<string> RevocationPaths;
         private readonly Dictionary<string, Place> connectTo = new Dictionary<string, Place>(StringComparer.OrdinalIgnoreCase);
 
         public Request(IDictionary table)
         {
             Options top = new Options(
-                "request", table, "schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation");
+                "request", table, "schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation",
+                // Of the server itself: connector_info.ps1 reads them.
+                "detect", "host", "rehearse_client_certificate");
             top.Number("schema", null, 1, 1);
             DeadlineMs = top.Number("deadline_ms", 20000, 1000, 600000);
             Parallel = top.Number("parallel", 16, 1, 64);
             Options timeouts = top.Inner("timeouts_ms", UsualMs.Keys.ToArray());
             Ms = UsualMs.ToDictionary(usual => usual.Key, usual => timeouts.Number(usual.Key, usual.Value, 100, int.MaxValue));
             Ms["websocket"] = Ms["request"];
-            Options revocation = top.Inner("revocation", "limit", "user_agent");
+            foreach (string further in Stage.Further.Keys)
+                Ms[further] = Ms["hello"];
+            Options revocation = top.Inner("revocation", "limit", "user_agent", "paths");
+            RevocationPaths = revocation.Has("paths") ? revocation.Texts("paths") : null;
             RevocationLimit = revocation.Number("limit", 24, 0, int.MaxValue);
             RevocationUserAgent = revocation.Text("user_agent", "Microsoft-CryptoAPI/10.0", Options.Header);
             Options places = top.Inner("connect_to");
             foreach (string from in places.Keys)
                 connectTo[Need(places, from, from).ToString()] = Need(places, from, places.Text(from, null, Options.NotEmpty));
-            Paths = top.List("paths", 1, "id", "ways").Select(ReadPath).ToList();
-            Targets = top.List("targets", 0, "id", "host", "port", "tls", "get", "websocket", "user_agent", "addresses")
+            Paths = top.List("paths", 1, "id", "ways", "targets").Select(ReadPath).ToList();
+            Targets = top.List("targets", 0, "id", "host", "port", "tls", "get", "websocket", "user_agent", "addresses", "hellos", "identities")
                 .Select(ReadTarget).ToList();
         }
 
@@ -143,6 +159,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
         private static PathSpec ReadPath(Options item)
         {
             PathSpec path = new PathSpec { Id = item.Text("id", null, Options.NotEmpty) };
+            path.Targets = item.Has("targets") ? item.Texts("targets") : null;
             // The first is taken, and all must be sound.
             foreach (string way in item.Items("ways", 1).Reverse().Select(way => way as string ?? ""))
             {
@@ -163,8 +180,10 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
                 Get = item.Text("get", "/", Options.UrlPath),
                 WebSocket = item.Has("websocket") ? item.Text("websocket", null, Options.UrlPath) : null,
                 UserAgent = item.Text("user_agent", "appproxy.connector", Options.Header),
-                Addresses = item.Flag("addresses", true)
+                Addresses = item.Flag("addresses", true),
+                Hellos = item.Texts("hellos", "sha512", "padded")
             };
+            item.Texts("identities", "installing_user", "network_service", "local_system", "windows", "session");
             if (!target.Place.IsSound())
                 throw item.Bad("host", "must be a host name or an address, without a port");
             return target;
@@ -247,6 +266,15 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
             if (value == null || !Regex.IsMatch(value, pattern))
                 throw Bad(key, "must be a text like " + pattern);
             return value;
+        }
+
+        // Empty where the key is missing.
+        public HashSet<string> Texts(string key, params string[] allowed)
+        {
+            List<string> texts = Has(key) ? Items(key, 0).Select(one => one as string).ToList() : new List<string>();
+            if (texts.Any(one => one == null || (allowed.Length > 0 && !allowed.Contains(one))))
+                throw Bad(key, "must be a list of texts" + (allowed.Length > 0 ? ", each of: " + string.Join(", ", allowed) : ""));
+            return new HashSet<string>(texts);
         }
 
         public Options Inner(string key, params string[] allowed)

@@ -117,7 +117,12 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeStag
 
     internal sealed class Stage
     {
-        public static readonly string[] Order = { "resolve", "connect", "proxy", "hello", "handshake", "request", "websocket" };
+        // In the order in which they are told. The further hellos, called by what a target calls them, are made last.
+        public static readonly Table Further = new Table { { "hello_sha512", "sha512" }, { "hello_padded", "padded" } };
+        public static readonly string[] Order =
+        {
+            "resolve", "connect", "proxy", "hello", "hello_sha512", "hello_padded", "handshake", "request", "websocket"
+        };
         // Null when all was well.
         public readonly Fault Fault;
         public readonly int Ms;
@@ -131,6 +136,12 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeStag
         }
 
         public bool Ok { get { return Fault == null; } }
+
+        // By hand: a failure bars nothing later.
+        public static bool IsHello(string name)
+        {
+            return name == "hello" || Further.ContainsKey(name);
+        }
 
         // All was well, or a handshake that had certificate errors only: the connection can be used.
         public bool Usable { get { return Ok || Fault.Code == "untrusted" || Fault.Code == "name_mismatch" || Fault.Code == "expired"; } }

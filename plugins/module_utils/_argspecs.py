@@ -41,6 +41,8 @@ JUDGING_OPTIONS = {
     "return_passes": {"type": "bool", "default": False},
     "return_observation": {"type": "bool", "default": False},
     "seen_from": {"type": "str", "choices": ["server", "jump_host", "controller"]},
+    "installing_user": {"type": "str"},
+    "service_observation": {"type": "dict"},
 }
 
 RUN_OPTIONS = {

@@ -22,7 +22,7 @@ import time
 from functools import partial
 from typing import Any, Awaitable, Callable, List
 
-from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import STAGES, Attempt, Board, Run
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import FURTHER_HELLOS, STAGES, Attempt, Board, Run
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_faults import Facts, Fault
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_hello import read_platform_hello
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_request import Request, read_request
@@ -90,7 +90,7 @@ async def _further_addresses(board: Board, run: Run, first: Attempt) -> None:
 
 async def _recheck(board: Board, run: Run) -> None:
     """More than half of the first attempts timed out at one stage: one of them alone, with a fresh look-up."""
-    for name in STAGES:
+    for name in [stage for stage in STAGES if stage not in FURTHER_HELLOS]:
         timed_out = [attempt for attempt in run.first if attempt.failed_with(name, "timeout")]
         if len(timed_out) * 2 > len(run.first):
             again = timed_out[0].up_to(name)
@@ -101,11 +101,19 @@ async def _recheck(board: Board, run: Run) -> None:
             return
 
 
-async def _run_path(board: Board, run: Run) -> None:
+async def _first_wave(board: Board, run: Run) -> None:
     await _first_addresses(board, run, run.first)
     await asyncio.gather(*[_further_addresses(board, run, first) for first in run.first])
     await _recheck(board, run)
+
+
+async def _second_wave(board: Board, run: Run) -> None:
     await _first_addresses(board, run, board.plan_second_wave(run))
+
+
+async def _both_waves(board: Board, run: Run) -> None:
+    await _first_wave(board, run)
+    await _second_wave(board, run)
 
 
 async def _run(board: Board) -> None:
@@ -115,7 +123,11 @@ async def _run(board: Board) -> None:
         board.platform_fault = fault
     except OSError as error:
         board.platform_fault = Fault("protocol", str(error))
-    await asyncio.gather(*[_run_path(board, run) for run in board.runs])
+    if board.wanted.revocation_paths is None:
+        await asyncio.gather(*[_both_waves(board, run) for run in board.runs])
+        return
+    await asyncio.gather(*[_first_wave(board, run) for run in board.runs])
+    await asyncio.gather(*[_second_wave(board, run) for run in board.runs])
 
 
 # ---- entry
@@ -176,5 +188,8 @@ def observe(request: Any) -> Facts:
         "seen_at": seen_at,
         "elapsed_ms": int((time.monotonic() - began) * 1000),
         "deadline_ms": wanted.deadline_ms,
+        "host": None,
+        "identities": None,
+        "rehearsals": None,
         **seen,
     }

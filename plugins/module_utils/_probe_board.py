@@ -17,8 +17,12 @@ from ansible_collections.appproxy.connector.plugins.module_utils._probe_hello im
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_request import Path, Request, Target
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_sockets import Contexts, Looked, Names, Wire
 
-STAGES = ("resolve", "connect", "proxy", "hello", "handshake", "request", "websocket")
-"""In the order in which an attempt goes through them."""
+STAGES = ("resolve", "connect", "proxy", "hello", "hello_sha512", "hello_padded", "handshake", "request", "websocket")
+"""In the order in which they are told. An attempt goes through them in it, but takes the further hellos last."""
+FURTHER_HELLOS = {"hello_sha512": "sha512", "hello_padded": "padded"}
+"""Stage to what a target calls it."""
+HELLOS = ("hello", *FURTHER_HELLOS)
+"""By hand: a failure bars nothing later."""
 
 
 class Stage(NamedTuple):
@@ -67,6 +71,8 @@ class Attempt:
             return self.path.proxy is not None
         if stage in ("hello", "handshake"):
             return self.target.tls
+        if stage in FURTHER_HELLOS:
+            return self.target.tls and FURTHER_HELLOS[stage] in self.target.hellos
         return stage != "websocket" or self.target.websocket is not None
 
     def _fresh(self) -> "Attempt":
@@ -84,10 +90,10 @@ class Attempt:
         self.due = tuple(stage for stage in STAGES[1:] if self._wants(stage))
 
     def up_to(self, stage: str) -> "Attempt":
-        """The same from the start, as far as a stage; a hello on the way there is left out, since it bars nothing."""
+        """The same from the start, as far as a stage; hellos on the way there are left out, since they bar nothing."""
         again = self._fresh()
         before = STAGES[:STAGES.index(stage)]
-        again.due = tuple(name for name in again.due if name == stage or (name in before and name != "hello"))
+        again.due = tuple(name for name in again.due if name == stage or (name in before and name not in HELLOS))
         return again
 
     def failed_with(self, stage: str, code: str) -> bool:
@@ -101,11 +107,16 @@ class Attempt:
     def stages(self) -> Dict[str, Facts]:
         """Of those due: what ended, up to one that bars the others; what has not ended was not run."""
         told: Dict[str, Facts] = {}
+        answered = True
         for name in self.due:
             stage = self.ended.get(name)
+            if stage is None and name in FURTHER_HELLOS and not answered:
+                # Not due after one that was not answered.
+                continue
+            answered = answered and (stage is None or stage.fault is None or name not in HELLOS)
             if stage is not None:
                 told[name] = stage.as_table()
-                if stage.bars and name != "hello":
+                if stage.bars and name not in HELLOS:
                     break
             elif not self.finished:
                 told[name] = {"state": "not_run", "reason": "deadline"}
@@ -131,7 +142,8 @@ class Run:
 
     def __init__(self, wanted: Request, path: Path) -> None:
         self.path = path
-        self.first = [Attempt(wanted, path, target) for target in wanted.targets]
+        self.targets = [target for target in wanted.targets if path.targets is None or target.id in path.targets]
+        self.first = [Attempt(wanted, path, target) for target in self.targets]
         self.second: Optional[List[Attempt]] = None
         self.rechecks: List[Attempt] = []
         self.slots = asyncio.Semaphore(wanted.parallel)
@@ -163,10 +175,15 @@ class Board:
         return digests
 
     def plan_second_wave(self, run: Run) -> List[Attempt]:
-        """Each http URL that the chains of the first wave name, once, and none that a target has asked for already."""
+        """Each http URL that the chains of the first wave name, once, and none that a target has asked for already.
+
+        The chains are the path's own; where the request names paths for it, those of all paths, and on no other path any.
+        """
+        chosen = self.wanted.revocation_paths
         if run.second is None:
-            sight = dict.fromkeys(digest for attempt in run.first_wave() for digest in attempt.chain())
-            asked = {url_key(target.place, target.get) for target in self.wanted.targets if not target.tls}
+            of = [run] if chosen is None else self.runs if run.path.id in chosen else []
+            sight = dict.fromkeys(digest for one in of for attempt in one.first_wave() for digest in attempt.chain())
+            asked = {url_key(target.place, target.get) for target in run.targets if not target.tls}
             urls = [url for url in revocation_urls(self.certificates[digest] for digest in sight) if url.key() not in asked]
             run.second = [self._second(run, url) for url in urls[:self.wanted.revocation_limit]]
         return run.second
@@ -174,7 +191,7 @@ class Board:
     def _second(self, run: Run, url: RevocationUrl) -> Attempt:
         target = Target(
             id=url.place.text(), place=url.place, tls=False, get=url.get, websocket=None,
-            user_agent=self.wanted.revocation_user_agent, addresses=False,
+            user_agent=self.wanted.revocation_user_agent, addresses=False, hellos=(),
         )
         return Attempt(self.wanted, run.path, target, 2, url.url)
 

@@ -13,10 +13,14 @@ from typing import NamedTuple, Optional, Tuple
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_bytes import Reader, pairs, vector
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_faults import Facts, malformed
 
-SERVER_NAME, GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, SUPPORTED_VERSIONS = 0, 10, 11, 13, 43
+SERVER_NAME, GROUPS, POINT_FORMATS, SIGNATURE_ALGORITHMS, PADDING, SUPPORTED_VERSIONS = 0, 10, 11, 13, 21, 43
 ENCRYPT_THEN_MAC, EXTENDED_MASTER_SECRET, SESSION_TICKET, RENEGOTIATION_INFO = 22, 23, 35, 0xFF01
 RENEGOTIATION_SCSV = 0x00FF
 TLS12 = 0x0303
+SHA512_ALGORITHMS = (0x0601, 0x0806, 0x0603)
+"""RSA, RSA-PSS and ECDSA, each with SHA-512."""
+PADDED_BYTES = 2000
+"""A record of this size does not fit into one packet of an Ethernet."""
 
 
 class PlatformHello(NamedTuple):
@@ -40,6 +44,12 @@ class PlatformHello(NamedTuple):
     def groups_of_12(self) -> Tuple[int, ...]:
         """Curves up to x448 and the finite fields of RFC 7919; the newer ones are for TLS 1.3 alone."""
         return tuple(group for group in self.groups if group <= 30 or 0x0100 <= group <= 0x0104)
+
+    def sha512_first(self) -> "PlatformHello":
+        """Added where it is missing: the path can be looked at although the platform does not offer it."""
+        others = tuple(one for one in self.signature_algorithms if one not in SHA512_ALGORITHMS)
+        order = self.extensions if SIGNATURE_ALGORITHMS in self.extensions else (*self.extensions, SIGNATURE_ALGORITHMS)
+        return self._replace(signature_algorithms=SHA512_ALGORITHMS + others, extensions=order)
 
 
 RECORDED = PlatformHello(
@@ -129,10 +139,10 @@ def read_platform_hello(context: ssl.SSLContext) -> PlatformHello:
 # ---- ours
 
 
-def build_hello(like: PlatformHello, server_name: Optional[str]) -> bytes:
+def build_hello(like: PlatformHello, server_name: Optional[str], pad_to: int = 0) -> bytes:
     """A TLS 1.2 hello that looks like the platform's own, as one record; `server_name` is None for an address.
 
-    This is the usual variant. Others (SHA-512 first, padded) differ in what they pass here as `like`, or append an extension.
+    With `pad_to` the record has at least so many bytes (RFC 7685).
     """
     suites = like.suites_of_12()
     # Whatever else the platform says is not for TLS 1.2, or asks for what is of no use here.
@@ -154,5 +164,13 @@ def build_hello(like: PlatformHello, server_name: Optional[str]) -> bytes:
         if not said:
             order.append(needed)
     extensions = b"".join(pairs((kind,)) + vector(2, contents[kind]) for kind in order if kind in contents)
-    body = pairs((TLS12,)) + os.urandom(32) + b"\x00" + vector(2, pairs(suites)) + b"\x01\x00" + vector(2, extensions)
-    return b"\x16\x03\x01" + vector(2, b"\x01" + vector(3, body))
+    head = pairs((TLS12,)) + os.urandom(32) + b"\x00" + vector(2, pairs(suites)) + b"\x01\x00"
+    record = _as_record(head, extensions)
+    if pad_to:
+        padding = bytes(max(0, pad_to - len(record) - 4))
+        record = _as_record(head, extensions + pairs((PADDING,)) + vector(2, padding))
+    return record
+
+
+def _as_record(head: bytes, extensions: bytes) -> bytes:
+    return b"\x16\x03\x01" + vector(2, b"\x01" + vector(3, head + vector(2, extensions)))

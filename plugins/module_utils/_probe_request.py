@@ -8,9 +8,11 @@ FOR INTERNAL COLLECTION USE ONLY. Hosts, ports and addresses as text are read he
 
 import ipaddress
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 TIMEOUTS_MS = {"resolve": 5000, "connect": 6000, "proxy": 6000, "hello": 5000, "handshake": 7000, "request": 6000}
+HELLOS = ("sha512", "padded")
+IDENTITIES = ("installing_user", "network_service", "local_system", "windows", "session")
 PLAIN = re.compile(r"[\x21-\x7e]+")
 """Printable ASCII without spaces."""
 _HOST = re.compile(r"(?:(?![\[\]/@])[\x21-\x7e])+")
@@ -54,6 +56,8 @@ class Target(NamedTuple):
     websocket: Optional[str]
     user_agent: str
     addresses: bool
+    hellos: Tuple[str, ...]
+    """Further ones, of HELLOS."""
 
     def host_header(self) -> str:
         return self.place.header(443 if self.tls else 80)
@@ -63,6 +67,8 @@ class Path(NamedTuple):
     id: str
     proxy: Optional[Place]
     """None is direct."""
+    targets: Optional[FrozenSet[str]]
+    """Ids of those that go over it; None: all."""
 
 
 class Request(NamedTuple):
@@ -75,6 +81,8 @@ class Request(NamedTuple):
     """By the place with its host in lower case."""
     revocation_limit: int
     revocation_user_agent: str
+    revocation_paths: Optional[FrozenSet[str]]
+    """Path ids of the second wave, for the chains that all paths have seen; None: each path for its own."""
 
     def redirect(self, place: Place) -> Optional[Place]:
         return self.connect_to.get(Place(place.host.lower(), place.port))
@@ -175,6 +183,13 @@ class _Options:
             raise _bad(self.at(key), "must be a list" + (" that is not empty" if least else ""))
         return value
 
+    def texts(self, key: str, *allowed: str) -> Tuple[str, ...]:
+        """Empty where the key is missing."""
+        value = self.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) and (not allowed or one in allowed) for one in value):
+            raise _bad(self.at(key), "must be a list of texts" + (", each of: " + ", ".join(allowed) if allowed else ""))
+        return tuple(value)
+
     def part(self, key: str, *known: str) -> "_Options":
         return _Options(self.at(key), self.get(key, {}), known)
 
@@ -200,11 +215,13 @@ def _read_path(options: _Options) -> Path:
         if way != "direct" and proxy is None:
             raise _bad(options.at("ways"), "must hold 'direct' and 'http://host:port' only")
         proxies.append(proxy)
-    return Path(options.text("id"), proxies[0])
+    return Path(options.text("id"), proxies[0], frozenset(options.texts("targets")) if "targets" in options.table else None)
 
 
 def _read_target(options: _Options) -> Target:
     asked = options.get("websocket", None)
+    # Who will talk to it matters to connector_info alone, which finds the ways of each.
+    options.texts("identities", *IDENTITIES)
     return Target(
         id=options.text("id"),
         place=Place(_read_host(options), options.number("port", 1, 65535)),
@@ -213,6 +230,7 @@ def _read_target(options: _Options) -> Target:
         websocket=None if asked is None else options.url_path("websocket"),
         user_agent=options.header("user_agent", "appproxy.connector"),
         addresses=options.flag("addresses", True),
+        hellos=options.texts("hellos", *HELLOS),
     )
 
 
@@ -232,21 +250,29 @@ def read_request(request: Any) -> Request:
     """Fills in the defaults. Raises BadRequest."""
     top = _Options(
         "request", request,
-        ("schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation"),
+        (
+            "schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation", "detect", "host",
+            "rehearse_client_certificate",
+        ),
     )
     top.number("schema", 1, 1)
+    if top.flag("detect", False):
+        raise _bad(top.at("detect"), "must be left out: only connector_info finds the ways that the accounts of a Windows server take")
     timeouts = top.part("timeouts_ms", *TIMEOUTS_MS)
-    revocation = top.part("revocation", "limit", "user_agent")
+    revocation = top.part("revocation", "limit", "user_agent", "paths")
     return Request(
         deadline_ms=top.number("deadline_ms", 1000, 600000, 20000),
         timeouts_ms={stage: timeouts.number(stage, 100, _MOST, usual) for stage, usual in TIMEOUTS_MS.items()},
         parallel=top.number("parallel", 1, 64, 16),
-        paths=tuple(_read_path(item) for item in top.parts("paths", 1, "id", "ways")),
+        paths=tuple(_read_path(item) for item in top.parts("paths", 1, "id", "ways", "targets")),
         targets=tuple(
             _read_target(item)
-            for item in top.parts("targets", 0, "id", "host", "port", "tls", "get", "websocket", "user_agent", "addresses")
+            for item in top.parts(
+                "targets", 0, "id", "host", "port", "tls", "get", "websocket", "user_agent", "addresses", "hellos", "identities",
+            )
         ),
         connect_to=_read_connect_to(top.part("connect_to")),
         revocation_limit=revocation.number("limit", 0, _MOST, 24),
         revocation_user_agent=revocation.header("user_agent", "Microsoft-CryptoAPI/10.0"),
+        revocation_paths=frozenset(revocation.texts("paths")) if "paths" in revocation.table else None,
     )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 appproxy.connector contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The stages of one attempt after one another: resolve, connect, proxy, hello, handshake, request, websocket.
+"""The stages of one attempt after one another: resolve, connect, proxy, hello, handshake, request, websocket, further hellos.
 
 FOR INTERNAL COLLECTION USE ONLY. Each notes on its attempt how it ended. Which attempts there are is the plan's business, in _probe.
 """
@@ -14,7 +14,7 @@ import ssl
 import time
 from typing import Awaitable, Callable, List, Mapping, Optional, Union
 
-from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import Attempt, Board, Stage
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import FURTHER_HELLOS, Attempt, Board, Stage
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_certificates import names_match, parse_certificate
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_faults import (
     CERTIFICATE_ERRORS,
@@ -26,7 +26,7 @@ from ansible_collections.appproxy.connector.plugins.module_utils._probe_faults i
     tls_fault,
 )
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_flight import ServerFlight
-from ansible_collections.appproxy.connector.plugins.module_utils._probe_hello import RECORDED, build_hello
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_hello import PADDED_BYTES, RECORDED, PlatformHello, build_hello
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_http import Answer, challenge_schemes, http_request
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_request import Place, Target, ip_of
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_sockets import Session, Wire
@@ -40,7 +40,7 @@ async def _stage(
     silence: Callable[[], Optional[Fault]] = lambda: None, turns: int = 1,
 ) -> bool:
     """Runs a stage for as long as `turns` of its timeouts; whether it was well. `silence` says what a timeout means, where it knows."""
-    timeout_ms = board.wanted.timeout_ms(name)
+    timeout_ms = board.wanted.timeout_ms("hello" if name in FURTHER_HELLOS else name)
     began = time.monotonic()
     fault: Optional[Fault] = None
     try:
@@ -154,26 +154,87 @@ async def _tunnel(board: Board, attempt: Attempt, wire: Wire) -> bool:
 # ---- hello
 
 
+def _like(board: Board) -> PlatformHello:
+    """The platform's own, where it has something for TLS 1.2."""
+    platform = board.platform_hello
+    return platform if platform is not None and platform.suites_of_12() else RECORDED
+
+
+def _build(board: Board, attempt: Attempt, variant: str = "") -> bytes:
+    like, place = _like(board), attempt.target.place
+    if variant == "sha512":
+        like = like.sha512_first()
+    return build_hello(like, None if ip_of(place.host) else place.tls_name(), PADDED_BYTES if variant == "padded" else 0)
+
+
+async def _exchange(wire: Wire, hello: bytes, flight: ServerFlight) -> None:
+    await wire.send(hello)
+    while not flight.done:
+        data = await wire.recv()
+        if not data:
+            raise flight.end()
+        flight.feed(data)
+
+
 async def _hello(board: Board, attempt: Attempt, wire: Wire) -> bool:
-    platform, place = board.platform_hello, attempt.target.place
-    own = platform is not None and platform.suites_of_12()
-    like = platform if platform is not None and own else RECORDED
     facts: Facts = {}
     flight = ServerFlight(facts)
-    facts["template"] = "platform" if own else "recorded"
-
-    async def work() -> None:
-        await wire.send(build_hello(like, None if ip_of(place.host) else place.tls_name()))
-        while not flight.done:
-            data = await wire.recv()
-            if not data:
-                raise flight.end()
-            flight.feed(data)
-
-    well = await _stage(board, attempt, "hello", facts, work(), lambda: flight.silence(board.wanted.timeout_ms("hello")))
+    facts["template"] = "recorded" if _like(board) is RECORDED else "platform"
+    work = _exchange(wire, _build(board, attempt), flight)
+    well = await _stage(board, attempt, "hello", facts, work, lambda: flight.silence(board.wanted.timeout_ms("hello")))
     if "chain" in facts:
         facts["chain"] = board.keep(facts["chain"])
     return well
+
+
+_CUT = ("reset", "closed", "timeout", "stalled")
+
+
+async def _once(board: Board, attempt: Attempt, variant: str, facts: Facts) -> Optional[Fault]:
+    """One hello over a connection of its own, in the time of a hello; None when all was well."""
+    wire, timeout_ms = Wire(board.wires), board.wanted.timeout_ms("hello")
+    answer: Facts = {}
+    flight = ServerFlight(answer)
+
+    async def work() -> None:
+        await _connect_again(attempt, wire, {"timeout": "timeout", "refused": "reset", "reset": "reset"})
+        await _exchange(wire, _build(board, attempt, variant), flight)
+
+    try:
+        await asyncio.wait_for(work(), timeout_ms / 1000)
+        return None
+    except Fault as fault:
+        return fault
+    except asyncio.TimeoutError:
+        return flight.silence(timeout_ms)
+    except OSError as error:
+        return broken_fault(error, "hello")
+    finally:
+        wire.close()
+        # The rest is as in the answer to the usual hello.
+        facts["bytes"] = answer["bytes"]
+        if "key_exchange" in answer:
+            facts.update(version=answer["version"], signature_algorithm=answer["key_exchange"]["signature_algorithm"])
+
+
+async def _further_hellos(board: Board, attempt: Attempt) -> None:
+    """After all else, so that they cost nothing else its time. Each only where the one before it was answered."""
+    for name, variant in FURTHER_HELLOS.items():
+        if name in attempt.due:
+            facts: Facts = {}
+            if not await _stage(board, attempt, name, facts, _in_turn(board, attempt, variant, facts), turns=4):
+                return
+
+
+async def _in_turn(board: Board, attempt: Attempt, variant: str, facts: Facts) -> None:
+    """What is cut is tried again, the usual hello before it: a box that cuts by the hello does so each time."""
+    fault = await _once(board, attempt, variant, facts)
+    if fault is None:
+        return
+    if fault.code in _CUT:
+        again = [await _once(board, attempt, "", {}), await _once(board, attempt, variant, {})]
+        facts["repeats"] = ["ok" if one is None else one.code for one in again]
+    raise fault
 
 
 # ---- handshake
@@ -363,6 +424,12 @@ async def _follow_tls(board: Board, attempt: Attempt, wire: Wire) -> None:
     wire.close()
     if "handshake" not in attempt.due:
         return
+    await _follow_handshake(board, attempt, answered)
+    if answered:
+        await _further_hellos(board, attempt)
+
+
+async def _follow_handshake(board: Board, attempt: Attempt, answered: bool) -> None:
     handshake = _Handshake(board, attempt, answered)
     try:
         await handshake.run()

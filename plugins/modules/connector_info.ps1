@@ -6,18 +6,44 @@
 
 #AnsibleRequires -CSharpUtil Ansible.Basic
 #AnsibleRequires -CSharpUtil ..module_utils._Probe
+#AnsibleRequires -PowerShell ..module_utils._ConnectorFact
+#AnsibleRequires -PowerShell ..module_utils._ConnectorHost
+#AnsibleRequires -PowerShell ..module_utils._ConnectorProxy
 
 Set-StrictMode -Version 2.0
 
-function Get-AccountName {
+function Get-Account {
     <#
     .SYNOPSIS
-    The account that looks: DOMAIN\name, or what the platform has instead.
+    The account that looks: DOMAIN\name and its SID, or what the platform has instead.
     #>
     try {
-        return [System.Security.Principal.WindowsIdentity]::GetCurrent().Name
+        $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
+        return @{ name = $identity.Name; sid = [string] $identity.User }
     } catch [System.PlatformNotSupportedException] {
-        return '{0}\{1}' -f [System.Environment]::UserDomainName, [System.Environment]::UserName
+        return @{ name = '{0}\{1}' -f [System.Environment]::UserDomainName, [System.Environment]::UserName; sid = '' }
+    }
+}
+
+function Get-Way {
+    <#
+    .SYNOPSIS
+    Proxies and ways of the identities. A mistake in it is told, and must not cost the look at the network.
+    #>
+    param([System.Collections.IDictionary] $Request, [System.Collections.IDictionary] $Account)
+    $wanted = @{}
+    if ($Request['host']) {
+        $wanted = $Request['host']
+    }
+    try {
+        return Get-ConnectorProxyFact -Wanted $wanted -Targets $Request['targets'] -Account $Account.name -Sid $Account.sid
+    } catch {
+        $failed = @{ ok = $false; error = (Get-ConnectorError $_) }
+        $facts = @{}
+        $identities = @{}
+        'winhttp_proxy', 'proxy_policy', 'internet_settings', 'default_proxy', 'environment_proxy', 'pac' | ForEach-Object { $facts[$_] = $failed }
+        'network_service', 'local_system', 'windows', 'session' | ForEach-Object { $identities[$_] = $failed }
+        return @{ facts = $facts; identities = $identities }
     }
 }
 
@@ -49,12 +75,47 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
 $module.Result.changed = $false
 
 $began = [System.DateTime]::UtcNow
+$request = $module.Params.request
+$account = Get-Account
+$facts = $null
+$ways = $null
+if ($request['host']) {
+    # Before any handshake: building a chain may add roots.
+    $facts = @{ roots = Get-ConnectorRootFact -Wanted $request['host'] }
+}
+if ($request['host'] -or $request['detect']) {
+    $ways = Get-Way $request $account
+}
+if ($request['detect']) {
+    $found = Get-ConnectorPath -Identities $ways.identities -Targets $request['targets']
+    $request['paths'] = $found.paths
+    if ($found.revocation_paths) {
+        $revocation = @{ paths = $found.revocation_paths }
+        if ($request['revocation']) {
+            $request['revocation'].Keys | ForEach-Object { $revocation[$_] = $request['revocation'][$_] }
+        }
+        $request['revocation'] = $revocation
+    }
+}
 try {
-    $observation = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::Observe($module.Params.request)
+    $look = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::Begin($request)
 } catch [System.ArgumentException] {
     # A bad request: the message names the key.
     $module.FailJson($_.Exception.GetBaseException().Message)
 }
+if ($null -ne $facts) {
+    $server = Get-ConnectorHostFact -Wanted $request['host']
+    $server.Keys | ForEach-Object { $facts[$_] = $server[$_] }
+    $ways.facts.Keys | ForEach-Object { $facts[$_] = $ways.facts[$_] }
+}
+$observation = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::End($look)
+
+$observation['host'] = $facts
+$observation['identities'] = $null
+if ($null -ne $ways) {
+    $observation['identities'] = $ways.identities
+}
+$observation['rehearsals'] = $null
 
 $observation['engine'] = @{
     name = 'connector_info'
@@ -62,7 +123,7 @@ $observation['engine'] = @{
     family = 'windows'
     platform = Get-PlatformText
 }
-$observation['seen_as'] = Get-AccountName
+$observation['seen_as'] = $account.name
 $observation['seen_at'] = $began.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture)
 $module.Result.observation = $observation
 $module.ExitJson()

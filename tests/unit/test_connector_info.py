@@ -59,12 +59,17 @@ Import-Module (Join-Path $Utils 'powershell/Ansible.ModuleUtils.AddType.psm1')
 $basic = Get-ChildItem (Join-Path $Utils 'csharp/*') -Include Ansible.Basic.cs, Ansible.Secrets.cs |
     ForEach-Object { Get-Content -Raw $_.FullName }
 $probe = Get-ChildItem (Join-Path $Plugins 'module_utils/_Probe*.cs') | ForEach-Object { Get-Content -Raw $_.FullName }
-Add-CSharpType -References (@($probe) + @(Get-Content -Raw $Fuzz) + @($basic))
+$more = Get-ChildItem (Join-Path $Plugins 'module_utils/*') -Include _WinHttp.cs | ForEach-Object { Get-Content -Raw $_.FullName }
+Add-CSharpType -References (@($probe) + @($more) + @(Get-Content -Raw $Fuzz) + @($basic))
+foreach ($name in '_ConnectorFact', '_ConnectorHost', '_ConnectorProxy') {
+    $body = [scriptblock]::Create((Get-Content -Raw (Join-Path $Plugins "module_utils/$name.psm1")))
+    New-Module -Name $name -ScriptBlock $body | Import-Module
+}
 foreach ($file in Get-ChildItem $Work -Filter '*.request.json') {
     $request = [NAMESPACE.Json]::Read((Get-Content -Raw $file.FullName))
     $clock = [System.Diagnostics.Stopwatch]::StartNew()
     try {
-        $answer = @{ observation = [NAMESPACE.Probe]::Observe($request) }
+        $answer = @{ observation = [NAMESPACE.Probe]::End([NAMESPACE.Probe]::Begin($request)) }
     } catch [System.ArgumentException] {
         $answer = @{ bad = $_.Exception.GetBaseException().Message }
     }

@@ -82,7 +82,7 @@ def test_an_answer_that_is_no_observation_is_never_a_pass(asked: Any, answer: An
 
 def test_keys_of_a_newer_engine_are_passed_over(seen: dict[str, Any], asked: Any) -> None:
     seen["later"] = 1
-    seen["attempts"][0]["stages"]["hello_padded"] = {"anything": 1}
+    seen["attempts"][0]["stages"]["hello_of_tomorrow"] = {"anything": 1}
     seen["attempts"][0]["stages"]["hello"]["facts"]["later"] = {"a": 1}
     assert conclude(asked, seen)["verdict"] == "ready"
 

@@ -8,22 +8,38 @@ FOR INTERNAL COLLECTION USE ONLY. The shape: observation.schema.json and docs/ob
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from ..model import TIME_FORMAT
+from ..model import Identity
+from .host import Fact, parse_fact, parse_host
+from .readers import (
+    ObservationError,
+    StageError,
+    a_list,
+    a_time,
+    an_error,
+    flag,
+    from_base64,
+    headers,
+    mapping,
+    maybe,
+    number,
+    numbers,
+    text,
+    texts,
+)
+
+__all__ = [
+    "FACTS", "SCHEMA", "Attempt", "Bracket", "Fact", "Observation", "ObservationError", "PlatformHello", "Recheck", "Stage", "StageError",
+    "StageName", "State", "Taken", "Ways", "parse_observation",
+]
 
 SCHEMA = 1
-
-
-class ObservationError(ValueError):
-    """What a target answered is not an observation; the message names the place."""
 
 
 class StageName(str, Enum):
@@ -33,6 +49,8 @@ class StageName(str, Enum):
     CONNECT = "connect"
     PROXY = "proxy"
     HELLO = "hello"
+    HELLO_SHA512 = "hello_sha512"
+    HELLO_PADDED = "hello_padded"
     HANDSHAKE = "handshake"
     REQUEST = "request"
     WEBSOCKET = "websocket"
@@ -46,16 +64,6 @@ class State(str, Enum):
     OK = "ok"
     ERROR = "error"
     NOT_RUN = "not_run"
-
-
-@dataclass(frozen=True)
-class StageError:
-    code: str
-    message: str
-    level: int | None = None
-    description: int | None = None
-    bytes: int | None = None
-    first_bytes: str | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,39 @@ class PlatformHello:
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The way that an identity takes to some targets."""
+
+    ways: tuple[str, ...]
+    """Each `direct` or `http://host:port`, the first choice first."""
+    by: str
+    """The setting that says so."""
+    targets: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Ways:
+    """All that is known of an identity's ways."""
+
+    account: str
+    taken: tuple[Taken, ...]
+    error: StageError | None = None
+    """Why nothing is known."""
+
+    def to(self, target: str) -> tuple[str, ...]:
+        """Empty where nothing is known."""
+        return next((one.ways for one in self.taken if target in one.targets), ())
+
+
+@dataclass(frozen=True)
+class Bracket:
+    """The controller's clock before and after it was looked."""
+
+    before: datetime
+    after: datetime
+
+
+@dataclass(frozen=True)
 class Observation:
     engine: str
     family: str
@@ -120,106 +161,61 @@ class Observation:
     rechecks: tuple[Recheck, ...]
     certificates: Mapping[str, bytes]
     """SHA-256 in lower-case hex to DER; every digest was checked."""
+    host: Mapping[str, Fact] | None = None
+    """What the server told of itself; None where nobody asked, or where it is no Windows server."""
+    identities: Mapping[Identity, Ways] | None = None
+    rehearsals: Mapping[str, Fact] = field(default_factory=dict)
+    bracket: Bracket | None = None
 
     def paths(self) -> tuple[str, ...]:
         """The path ids, each once, in the order seen."""
         return tuple(dict.fromkeys(attempt.path for attempt in self.attempts))
 
 
-# --- small readers: each says where the value stood when it is of another type ---------------------------------------
-
-
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise ObservationError(f"{where}: an object was expected")
-    return value
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, (list, tuple)):
-        raise ObservationError(f"{where}: a list was expected")
-    return list(value)
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise ObservationError(f"{where}: a text was expected")
-    return str(value)
-
-
-def _number(value: Any, where: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ObservationError(f"{where}: a whole number was expected")
-    return int(value)
-
-
-def _flag(value: Any, where: str) -> bool:
-    if not isinstance(value, bool):
-        raise ObservationError(f"{where}: true or false was expected")
-    return value
-
-
-def _texts(value: Any, where: str) -> tuple[str, ...]:
-    return tuple(_text(item, where) for item in _list(value, where))
-
-
-def _numbers(value: Any, where: str) -> tuple[int, ...]:
-    return tuple(_number(item, where) for item in _list(value, where))
-
-
-def _base64(value: Any, where: str) -> bytes:
-    try:
-        return base64.b64decode(_text(value, where), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise ObservationError(f"{where}: base64 was expected") from error
-
-
-def _headers(value: Any, where: str) -> dict[str, tuple[str, ...]]:
-    return {name.lower(): _texts(values, where) for name, values in _mapping(value, where).items()}
-
-
-def _maybe(read: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    return lambda value, where: None if value is None else read(value, where)
-
-
 def _key_exchange(value: Any, where: str) -> dict[str, Any]:
-    found = _mapping(value, where)
+    found = mapping(value, where)
     return {
-        "kind": _text(found.get("kind"), where),
-        "group": _maybe(_number)(found.get("group"), where),
-        "signature_algorithm": _maybe(_number)(found.get("signature_algorithm"), where),
+        "kind": text(found.get("kind"), where),
+        "group": maybe(number)(found.get("group"), where),
+        "signature_algorithm": maybe(number)(found.get("signature_algorithm"), where),
     }
 
 
 def _certificate_request(value: Any, where: str) -> dict[str, Any]:
-    found = _mapping(value, where)
+    found = mapping(value, where)
     return {
-        "types": _numbers(found.get("types"), where),
-        "signature_algorithms": _numbers(found.get("signature_algorithms"), where),
-        "issuers": _number(found.get("issuers"), where),
+        "types": numbers(found.get("types"), where),
+        "signature_algorithms": numbers(found.get("signature_algorithms"), where),
+        "issuers": number(found.get("issuers"), where),
     }
 
 
 def _warnings(value: Any, where: str) -> tuple[tuple[int, ...], ...]:
-    return tuple(_numbers(pair, where) for pair in _list(value, where))
+    return tuple(numbers(pair, where) for pair in a_list(value, where))
 
 
 _ANSWER: dict[str, Callable[[Any, str], Any]] = {
-    "status": _number, "reason": _text, "headers": _headers, "body": _base64, "body_bytes": _number,
+    "status": number, "reason": text, "headers": headers, "body": from_base64, "body_bytes": number,
+}
+
+_VARIANT: dict[str, Callable[[Any, str], Any]] = {
+    "bytes": number, "version": text, "signature_algorithm": maybe(number), "repeats": texts,
 }
 
 FACTS: Mapping[StageName, Mapping[str, Callable[[Any, str], Any]]] = {
-    StageName.RESOLVE: {"name": _text, "addresses": _texts, "literal": _flag, "endpoint": _mapping},
-    StageName.CONNECT: {"local": _maybe(_text)},
-    StageName.PROXY: {**_ANSWER, "challenges": _texts, "plain": _flag},
+    StageName.RESOLVE: {"name": text, "addresses": texts, "literal": flag, "endpoint": mapping},
+    StageName.CONNECT: {"local": maybe(text)},
+    StageName.PROXY: {**_ANSWER, "challenges": texts, "plain": flag},
     StageName.HELLO: {
-        "version": _text, "cipher": _number, "chain": _texts, "key_exchange": _maybe(_key_exchange),
-        "certificate_request": _maybe(_certificate_request), "downgrade_sentinel": _flag, "warnings": _warnings,
-        "bytes": _number, "template": _text,
+        "version": text, "cipher": number, "chain": texts, "key_exchange": maybe(_key_exchange),
+        "certificate_request": maybe(_certificate_request), "downgrade_sentinel": flag, "warnings": _warnings,
+        "bytes": number, "template": text,
     },
+    StageName.HELLO_SHA512: _VARIANT,
+    StageName.HELLO_PADDED: _VARIANT,
     StageName.HANDSHAKE: {
-        "version": _text, "cipher": _text, "chain": _texts, "protocols": _text, "errors": _texts, "chain_status": _texts,
-        "callback_ms": _number, "chain_ms": _number, "default_error": _text,
+        "version": text, "cipher": text, "chain": texts, "protocols": text, "errors": texts, "chain_status": texts,
+        "callback_ms": number, "chain_ms": number, "default_error": text,
     },
     StageName.REQUEST: _ANSWER,
     StageName.WEBSOCKET: _ANSWER,
@@ -230,61 +226,49 @@ FACTS: Mapping[StageName, Mapping[str, Callable[[Any, str], Any]]] = {
 # --- the parts ---------------------------------------------------------------------------------------------------------
 
 
-def _error(value: Any, where: str) -> StageError:
-    found = _mapping(value, where)
-    return StageError(
-        code=_text(found.get("code"), f"{where}.code"),
-        message=_text(found.get("message"), f"{where}.message")[:500],
-        level=_maybe(_number)(found.get("level"), f"{where}.level"),
-        description=_maybe(_number)(found.get("description"), f"{where}.description"),
-        bytes=_maybe(_number)(found.get("bytes"), f"{where}.bytes"),
-        first_bytes=_maybe(_text)(found.get("first_bytes"), f"{where}.first_bytes"),
-    )
-
-
 def _named(words: type[Any], value: Any, where: str) -> Any:
     try:
-        return words(_text(value, where))
+        return words(text(value, where))
     except ValueError as error:
         raise ObservationError(f"{where}: one of {', '.join(word.value for word in words)} was expected") from error
 
 
 def _stage(name: StageName, value: Any, where: str) -> Stage:
-    found = _mapping(value, where)
+    found = mapping(value, where)
     state = _named(State, found.get("state"), f"{where}.state")
     if state is State.NOT_RUN:
         return Stage(state, 0, {})
-    facts = _mapping(found.get("facts", {}), f"{where}.facts")
+    facts = mapping(found.get("facts", {}), f"{where}.facts")
     read = {key: FACTS[name][key](fact, f"{where}.facts.{key}") for key, fact in facts.items() if key in FACTS[name]}
-    error = _error(found.get("error"), f"{where}.error") if state is State.ERROR else None
-    return Stage(state, _number(found.get("ms"), f"{where}.ms"), read, error)
+    error = an_error(found.get("error"), f"{where}.error") if state is State.ERROR else None
+    return Stage(state, number(found.get("ms"), f"{where}.ms"), read, error)
 
 
 def _attempt(value: Any, where: str) -> Attempt:
-    found = _mapping(value, where)
+    found = mapping(value, where)
     stages: dict[StageName, Stage] = {}
-    for key, stage in _mapping(found.get("stages"), f"{where}.stages").items():
+    for key, stage in mapping(found.get("stages"), f"{where}.stages").items():
         if key in _STAGES:
             name = StageName(key)
             stages[name] = _stage(name, stage, f"{where}.stages.{key}")
     return Attempt(
-        target=_text(found.get("target"), f"{where}.target"),
-        path=_text(found.get("path"), f"{where}.path"),
-        wave=_number(found.get("wave"), f"{where}.wave"),
-        url=_maybe(_text)(found.get("url"), f"{where}.url"),
-        address=_maybe(_text)(found.get("address"), f"{where}.address"),
-        port=_number(found.get("port"), f"{where}.port"),
-        redirected_to=_maybe(_text)(found.get("redirected_to"), f"{where}.redirected_to"),
+        target=text(found.get("target"), f"{where}.target"),
+        path=text(found.get("path"), f"{where}.path"),
+        wave=number(found.get("wave"), f"{where}.wave"),
+        url=maybe(text)(found.get("url"), f"{where}.url"),
+        address=maybe(text)(found.get("address"), f"{where}.address"),
+        port=number(found.get("port"), f"{where}.port"),
+        redirected_to=maybe(text)(found.get("redirected_to"), f"{where}.redirected_to"),
         stages=stages,
     )
 
 
 def _recheck(value: Any, where: str) -> Recheck:
-    found = _mapping(value, where)
+    found = mapping(value, where)
     stage = _named(StageName, found.get("stage"), f"{where}.stage")
     return Recheck(
-        path=_text(found.get("path"), f"{where}.path"),
-        target=_text(found.get("target"), f"{where}.target"),
+        path=text(found.get("path"), f"{where}.path"),
+        target=text(found.get("target"), f"{where}.target"),
         stage=stage,
         result=_stage(stage, found.get("result"), f"{where}.result"),
     )
@@ -292,51 +276,83 @@ def _recheck(value: Any, where: str) -> Recheck:
 
 def _certificates(value: Any, where: str) -> dict[str, bytes]:
     read = {}
-    for digest, encoded in _mapping(value, where).items():
-        der = _base64(encoded, f"{where}.{digest[:16]}")
+    for digest, encoded in mapping(value, where).items():
+        der = from_base64(encoded, f"{where}.{digest[:16]}")
         if hashlib.sha256(der).hexdigest() != digest:
             raise ObservationError(f"{where}.{digest[:16]}: the certificate is not the one that its digest names")
         read[digest] = der
     return read
 
 
-def _time(value: Any, where: str) -> datetime:
-    try:
-        return datetime.strptime(_text(value, where), TIME_FORMAT).replace(tzinfo=timezone.utc)
-    except ValueError as error:
-        raise ObservationError(f"{where}: a time like 2026-11-26T01:15:00Z was expected") from error
+def _taken(value: Any, where: str) -> Taken:
+    found = mapping(value, where)
+    choices = texts(found.get("ways"), f"{where}.ways")
+    if not choices:
+        raise ObservationError(f"{where}.ways: at least one way was expected")
+    return Taken(choices, text(found.get("by"), f"{where}.by"), frozenset(texts(found.get("targets"), f"{where}.targets")))
+
+
+def _ways(value: Any, where: str) -> Ways:
+    found = mapping(value, where)
+    if not flag(found.get("ok"), f"{where}.ok"):
+        return Ways("", (), an_error(found.get("error"), f"{where}.error"))
+    known = mapping(found.get("value"), f"{where}.value")
+    taken = tuple(_taken(one, f"{where}.ways") for one in a_list(known.get("ways"), f"{where}.ways"))
+    return Ways(text(known.get("account"), f"{where}.account"), taken)
+
+
+def _identities(value: Any, where: str) -> dict[Identity, Ways] | None:
+    if value is None:
+        return None
+    names = {identity.value: identity for identity in Identity}
+    return {names[name]: _ways(ways, f"{where}.{name}") for name, ways in mapping(value, where).items() if name in names}
+
+
+def _rehearsals(value: Any, where: str) -> dict[str, Fact]:
+    return {} if value is None else {name: parse_fact(name, fact, f"{where}.{name}") for name, fact in mapping(value, where).items()}
+
+
+def _bracket(value: Any, where: str) -> Bracket | None:
+    if value is None:
+        return None
+    found = mapping(value, where)
+    return Bracket(a_time(found.get("before"), f"{where}.before"), a_time(found.get("after"), f"{where}.after"))
 
 
 def _platform_hello(value: Any, where: str) -> tuple[PlatformHello | None, StageError | None]:
-    found = _mapping(value, where)
-    if not _flag(found.get("ok"), f"{where}.ok"):
-        return None, _error(found.get("error"), f"{where}.error")
-    facts = _mapping(found.get("value"), f"{where}.value")
+    found = mapping(value, where)
+    if not flag(found.get("ok"), f"{where}.ok"):
+        return None, an_error(found.get("error"), f"{where}.error")
+    facts = mapping(found.get("value"), f"{where}.value")
     keys = ("versions", "suites", "groups", "signature_algorithms")
-    return PlatformHello(**{key: _numbers(facts.get(key), f"{where}.value.{key}") for key in keys}), None
+    return PlatformHello(**{key: numbers(facts.get(key), f"{where}.value.{key}") for key in keys}), None
 
 
 def parse_observation(value: Any) -> Observation:
     """Read what an engine answered. Raises ObservationError with the place and what was expected there."""
-    found = _mapping(value, "observation")
+    found = mapping(value, "observation")
     schema = found.get("schema")
     if schema != SCHEMA or isinstance(schema, bool):
         raise ObservationError(f"observation.schema: this release reads version {SCHEMA}, the observation says {schema!r:.40}")
-    engine = _mapping(found.get("engine"), "engine")
+    engine = mapping(found.get("engine"), "engine")
     hello, hello_error = _platform_hello(found.get("platform_hello"), "platform_hello")
-    attempts = _list(found.get("attempts"), "attempts")
-    rechecks = _list(found.get("rechecks"), "rechecks")
+    attempts = a_list(found.get("attempts"), "attempts")
+    rechecks = a_list(found.get("rechecks"), "rechecks")
     return Observation(
-        engine=_text(engine.get("name"), "engine.name"),
-        family=_text(engine.get("family"), "engine.family"),
-        platform=_text(engine.get("platform"), "engine.platform"),
-        seen_as=_text(found.get("seen_as"), "seen_as"),
-        seen_at=_time(found.get("seen_at"), "seen_at"),
-        elapsed_ms=_number(found.get("elapsed_ms"), "elapsed_ms"),
-        deadline_ms=_number(found.get("deadline_ms"), "deadline_ms"),
+        engine=text(engine.get("name"), "engine.name"),
+        family=text(engine.get("family"), "engine.family"),
+        platform=text(engine.get("platform"), "engine.platform"),
+        seen_as=text(found.get("seen_as"), "seen_as"),
+        seen_at=a_time(found.get("seen_at"), "seen_at"),
+        elapsed_ms=number(found.get("elapsed_ms"), "elapsed_ms"),
+        deadline_ms=number(found.get("deadline_ms"), "deadline_ms"),
         platform_hello=hello,
         platform_hello_error=hello_error,
         attempts=tuple(_attempt(item, f"attempts[{number}]") for number, item in enumerate(attempts)),
         rechecks=tuple(_recheck(item, f"rechecks[{number}]") for number, item in enumerate(rechecks)),
         certificates=_certificates(found.get("certificates"), "certificates"),
+        host=parse_host(found.get("host"), "host"),
+        identities=_identities(found.get("identities"), "identities"),
+        rehearsals=_rehearsals(found.get("rehearsals"), "rehearsals"),
+        bracket=_bracket(found.get("bracket"), "bracket"),
     )

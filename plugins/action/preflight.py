@@ -10,4 +10,4 @@ from ..plugin_utils.model import Area
 
 
 class ActionModule(JudgingAction):
-    areas = (Area.CONNECTIVITY,)
+    areas = (Area.CONNECTIVITY, Area.TRUST, Area.SERVER)

@@ -29,7 +29,10 @@ options:
   proxy:
     description:
       - How the connector will leave the server. V(direct), V(http://host:port), V(auto) or V(detect).
-      - V(auto) detects where that is possible, and the verdict says when it is not.
+      - V(auto) and V(detect) find, on a Windows server, the way that each account would take by its own settings. Those are the account
+        that installs, the connector (Network Service), its updater (Local System), and Windows itself where it fetches revocation lists.
+        Each endpoint is judged on the way of who will talk to it.
+      - Elsewhere both look directly, and the verdict says so.
       - A name or password is refused. A connector cannot log in to a proxy.
     type: str
     default: auto
@@ -57,7 +60,7 @@ options:
     default: 20
   checks:
     description:
-      - What to judge, as areas (V(connectivity)) or ids of findings (V(APC122)). Empty is all that the module covers.
+      - What to judge, as areas (V(connectivity), V(trust), V(server)) or ids of findings (V(APC122)). Empty is all that the module covers.
     type: list
     elements: str
     default: []
@@ -121,6 +124,19 @@ options:
       - Findings carry it, since what a jump host sees is not what the server sees.
     type: str
     choices: [server, jump_host, controller]
+  installing_user:
+    description:
+      - Who will run the installer, C(DOMAIN\\name), C(name@domain) or a SID. Its proxy settings count for the sign-in and the registration.
+      - They can be read only while that account is logged on to the server. If it is not, C(APC508) says so. The settings of the account
+        that Ansible uses are never taken in their place.
+    type: str
+  service_observation:
+    description:
+      - What was seen before as Network Service, by a task with become. RV(ignore:observation) of M(appproxy.connector.connectivity) with
+        O(return_observation=true). Both are judged together.
+      - An empty dictionary says that it was asked for and could not be had. That is V(unknown) (C(APC903)).
+      - The role P(appproxy.connector.preflight#role) does it with C(preflight_as_service).
+    type: dict
 requirements:
   - certifi (on the controller)
   - cryptography (on the controller)

@@ -81,7 +81,7 @@ remarks:
   returned: when the options are good
   type: list
   elements: str
-  sample: ["proxy: auto looked directly: this release does not detect a proxy."]
+  sample: ["proxy: auto found: the installing user and Network Service go directly; Windows goes over proxy.example:8080."]
 msg:
   description: RV(summary), then the causes with what to do.
   returned: when the options are good
@@ -282,6 +282,33 @@ judged:
       description: As of O(connector_version). Null where it was not given.
       type: str
       sample: 1.5.4287.0
+sha512:
+  description: >-
+    One answer to whether machine, proxy and firewall support the SHA-512 certificate that Microsoft's page speaks of. Never more than
+    is known. Null where nothing was judged.
+  returned: when the options are good
+  type: dict
+  contains:
+    machine:
+      description: V(offers), V(does_not_offer), V(unknown) or V(not_seen) (what looked is not the server).
+      type: str
+      sample: offers
+    path:
+      description: V(passes), V(cuts), V(inspected) or V(unknown).
+      type: str
+      sample: passes
+    service:
+      description: What the bootstrap service says that it takes, V(accepts), V(does_not_accept) or V(not_told).
+      type: str
+      sample: not_told
+    rehearsed:
+      description: Whether a rehearsal stands behind the answer.
+      type: bool
+      sample: false
+    text:
+      description: The answer in one sentence.
+      type: str
+      sample: "SHA-512: this server offers it; the path lets it through; the service did not tell."
 observation:
   description: What the target saw, as M(appproxy.connector.connector_info) and M(appproxy.connector.path_info) return it.
   returned: with O(return_observation=true), where something was seen and understood

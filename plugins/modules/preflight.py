@@ -12,12 +12,14 @@ module: preflight
 version_added: 1.0.0
 short_description: Can a Microsoft Entra private network connector be installed and work on this server
 description:
-  - Everything that can be judged from the server itself, in one round trip. That is the area V(connectivity) so far.
+  - Everything that can be judged from the server itself, in one round trip. The areas V(connectivity), V(trust) and V(server).
   - For use before the connector is installed.
   - One task on the target, whatever the number of endpoints. Judging is done on the controller.
   - The role P(appproxy.connector.preflight#role) and the playbook C(appproxy.connector.preflight) use it and write reports.
 seealso:
   - module: appproxy.connector.connectivity
+  - module: appproxy.connector.trust
+  - module: appproxy.connector.server
   - module: appproxy.connector.report
   - module: appproxy.connector.gate
 author:
@@ -81,7 +83,7 @@ remarks:
   returned: when the options are good
   type: list
   elements: str
-  sample: ["proxy: auto looked directly: this release does not detect a proxy."]
+  sample: ["proxy: auto found: the installing user and Network Service go directly; Windows goes over proxy.example:8080."]
 msg:
   description: RV(summary), then the causes with what to do.
   returned: when the options are good
@@ -282,6 +284,33 @@ judged:
       description: As of O(connector_version). Null where it was not given.
       type: str
       sample: 1.5.4287.0
+sha512:
+  description: >-
+    One answer to whether machine, proxy and firewall support the SHA-512 certificate that Microsoft's page speaks of. Never more than
+    is known. Null where nothing was judged.
+  returned: when the options are good
+  type: dict
+  contains:
+    machine:
+      description: V(offers), V(does_not_offer), V(unknown) or V(not_seen) (what looked is not the server).
+      type: str
+      sample: offers
+    path:
+      description: V(passes), V(cuts), V(inspected) or V(unknown).
+      type: str
+      sample: passes
+    service:
+      description: What the bootstrap service says that it takes, V(accepts), V(does_not_accept) or V(not_told).
+      type: str
+      sample: not_told
+    rehearsed:
+      description: Whether a rehearsal stands behind the answer.
+      type: bool
+      sample: false
+    text:
+      description: The answer in one sentence.
+      type: str
+      sample: "SHA-512: this server offers it; the path lets it through; the service did not tell."
 observation:
   description: What the target saw, as M(appproxy.connector.connector_info) and M(appproxy.connector.path_info) return it.
   returned: with O(return_observation=true), where something was seen and understood

@@ -21,9 +21,9 @@ from ansible.plugins.action import ActionBase
 
 from ..module_utils._argspecs import JUDGING_OPTIONS
 from .judge.observed import UNSUPPORTED
-from .model import Area, SeenFrom
+from .model import TIME_FORMAT, Area, SeenFrom
 from .options import OptionError, parse_options
-from .preflight import Failure, Plan, conclude, plan
+from .preflight import Failure, Plan, conclude, plan, saved_from, seen_from
 from .report import files
 from .report.text import inert
 
@@ -135,14 +135,16 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         args = options_of(self, JUDGING_OPTIONS)
         host = str(variables["inventory_hostname"])
-        args["seen_from"] = args["seen_from"] or self._seen_from().value
+        named, args["seen_from"] = args["seen_from"], args["seen_from"] or self._seen_from().value
         args["public_roots"] = _on_controller(args["public_roots"])
         try:
-            planned = plan(parse_options(args, now(), self.areas), host)
+            planned = plan(parse_options(args, now(), self.areas), host, windows=is_windows(self._connection))
         except OptionError as error:
             raise fail(error) from None
         warnings: list[Any] = []
         seen = self._look(planned, args["observations"], host, variables, warnings)
+        if args["observations"] and not named and not isinstance(seen, Failure):
+            planned = seen_from(planned, saved_from(seen, planned.options.seen_from))
         result = conclude(planned, None, seen) if isinstance(seen, Failure) else conclude(planned, seen)
         result["msg"] = "\n".join(inert(line, limit=MESSAGE_LIMIT) for line in result["msg"].split("\n"))
         return {**result, **({"warnings": warnings} if warnings else {})}
@@ -159,6 +161,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         if saved:
             return _saved(Path(str(_on_controller(saved))), host)
         module = WINDOWS_MODULE if is_windows(self._connection) else POSIX_MODULE
+        before = now()
         try:
             answer = self._execute_module(module_name=module, module_args={"request": planned.request}, task_vars=variables)
         except AnsibleConnectionFailure as error:
@@ -169,7 +172,10 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         if answer.get("unreachable") or answer.get("failed"):
             return Failure(failure_text(answer), reached=not answer.get("unreachable"), supported=answer.get("apc") != UNSUPPORTED)
         observation = answer.get("observation")
-        return observation if isinstance(observation, Mapping) else Failure(f"{module} answered without an observation")
+        if not isinstance(observation, Mapping):
+            return Failure(f"{module} answered without an observation")
+        bracket = {"before": before.strftime(TIME_FORMAT), "after": now().strftime(TIME_FORMAT)}
+        return {**observation, "seen_from": planned.options.seen_from.value, "bracket": bracket}
 
 
 def _on_controller(path: str | None) -> str | None:

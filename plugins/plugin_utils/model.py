@@ -22,6 +22,7 @@ class Area(str, Enum):
 
     CONNECTIVITY = "connectivity"
     TRUST = "trust"
+    SERVER = "server"
     ADMIN = "admin"
     TOOL = "tool"
 
@@ -65,6 +66,20 @@ class SeenFrom(str, Enum):
     SERVER = "server"
     CONTROLLER = "controller"
     JUMP_HOST = "jump_host"
+
+
+class Identity(str, Enum):
+    """As whom a way out of the server is taken."""
+
+    INSTALLING_USER = "installing_user"
+    NETWORK_SERVICE = "network_service"
+    """The connector's own account."""
+    LOCAL_SYSTEM = "local_system"
+    """The updater's."""
+    WINDOWS = "windows"
+    """Windows itself, when it fetches revocation lists for Network Service."""
+    SESSION = "session"
+    """Ansible's own: what is seen of it says nothing of the others."""
 
 
 class Phase(str, Enum):

@@ -52,6 +52,16 @@ class Options:
     return_passes: bool
     return_observation: bool
     seen_from: SeenFrom
+    installing_user: str | None
+    """`DOMAIN\\name`, `name@domain` or a SID, as given."""
+    rehearse_trust: bool
+    rehearse_client_certificate: bool
+    service_observation: Mapping[str, Any] | None
+    """What was seen as the service itself; empty where it was asked for and not had."""
+
+    @property
+    def version(self) -> tuple[int, ...] | None:
+        return parse_version(self.connector_version) if self.connector_version else None
 
     @property
     def detects_proxy(self) -> bool:
@@ -153,6 +163,32 @@ def _as_of(value: Any, now: datetime) -> datetime:
         raise OptionError(f"as_of: '{value}' is out of range. Write it as 2026-11-26 or 2026-11-26T01:15:00Z.") from error
 
 
+_SID = re.compile(r"S-1-[0-9]{1,14}(-[0-9]{1,10}){1,15}", re.IGNORECASE)
+_ACCOUNT = re.compile(r"[^\\/\"\[\]:;|=,+*?<>@\s][^\\/\"\[\]:;|=,+*?<>@]{0,254}")
+
+
+def _installing_user(value: Any) -> str | None:
+    text = str(value or "").strip()
+    if not text:
+        return None
+    before, backslash, name = text.rpartition("\\")
+    local, at, domain = text.partition("@")
+    down_level = backslash and _ACCOUNT.fullmatch(before) and _ACCOUNT.fullmatch(name)
+    principal = at and not backslash and _ACCOUNT.fullmatch(local) and _NAME.fullmatch(domain)
+    if not (_SID.fullmatch(text) or down_level or principal):
+        raise OptionError(
+            f"installing_user: '{text}' is no account. Write DOMAIN\\name (SERVER\\name for a local one), name@domain, or a SID like "
+            "S-1-5-21-..."
+        )
+    return text
+
+
+def _service_observation(value: Any) -> Mapping[str, Any] | None:
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise OptionError("service_observation: write what connector_info returned as observation, a dictionary.")
+
+
 def _check_ids(name: str, values: Any) -> tuple[str, ...]:
     """Areas and ids to ids, in the catalogue's order."""
     wanted: set[str] = set()
@@ -219,5 +255,9 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
         public_roots=str(args["public_roots"]) if args.get("public_roots") else None,
         return_passes=bool(args.get("return_passes")),
         return_observation=bool(args.get("return_observation")),
+        installing_user=_installing_user(args.get("installing_user")),
+        rehearse_trust=bool(args.get("rehearse_trust")),
+        rehearse_client_certificate=bool(args.get("rehearse_client_certificate")),
+        service_observation=_service_observation(args.get("service_observation")),
         seen_from=SeenFrom(_choice("seen_from", args.get("seen_from") or "server", tuple(word.value for word in SeenFrom))),
     )

@@ -16,27 +16,18 @@ from types import MappingProxyType
 
 from ..model import Area, FindingSpec, Owner, Severity
 from . import sources
-from .sources import Source
+from .findings_server import SERVER
+from .findings_trust import TRUST
+from .spec import TLS12_CLIENT, spec
 
 _RULE = (
     "Write the rule by name; where only addresses are possible, allow all of Azure's published ranges (Azure IP Ranges and Service Tags) "
     "and renew them every week: a part of them is not enough."
 )
-_SCHANNEL = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client"
-
-
-def _spec(
-    number: int, name: str, owner: Owner, *, title: str, cause: str, hint: str, docs: Source, more: tuple[Source, ...] = (),
-    evidence: tuple[str, ...] = (), severity: Severity = Severity.ERROR, area: Area = Area.CONNECTIVITY,
-) -> FindingSpec:
-    return FindingSpec(
-        id=f"APC{number}", name=name, area=area, owner=owner, severity=severity, title=title, cause=cause, hint=hint, docs=docs.url,
-        sources=tuple(str(source) for source in (docs, *more)), evidence=evidence,
-    )
 
 
 _DNS = (
-    _spec(
+    spec(
         101, "dns-name-not-found", Owner.DNS, evidence=("name",),
         title="DNS does not know {name}",
         cause="The DNS servers of this server do not forward the name to the internet, or block it. The names lead through aliases "
@@ -45,7 +36,7 @@ _DNS = (
         "your own for it. If only the proxy resolves internet names, run the check again with the option proxy: http://host:port.",
         docs=sources.ADD_APPLICATION, more=(sources.CONNECTORS, sources.RFC_DNS),
     ),
-    _spec(
+    spec(
         102, "dns-no-answer", Owner.DNS, evidence=("name", "error"),
         title="DNS gives no usable answer for {name} ({error})",
         cause="The DNS servers of this server are not reached, do not answer in time, fail, or know the name without an address.",
@@ -53,7 +44,7 @@ _DNS = (
         "behind it. On the server, Resolve-DnsName {name} must give an address.",
         docs=sources.ADD_APPLICATION, more=(sources.RFC_DNS,),
     ),
-    _spec(
+    spec(
         103, "dns-unexpected-address", Owner.DNS, evidence=("name", "addresses"),
         title="DNS sends {name} to {addresses}, which is not the service",
         cause="A block list, a sinkhole, a hosts file or a DNS zone of the company answers in place of the internet's DNS.",
@@ -65,27 +56,27 @@ _DNS = (
 
 _ALLOW = f"On the firewall, allow this server outbound TCP, port {{ports}}, to {{hosts}}. {_RULE}"
 _TCP = (
-    _spec(
+    spec(
         111, "tcp-refused", Owner.NETWORK, evidence=("addresses", "error"),
         title="The connection to {endpoints} is refused",
         cause="Something on the way rejects the connection: mostly a firewall that answers with a reset or a reject.",
         hint=_ALLOW, docs=sources.CONNECTORS, more=(sources.TROUBLESHOOT, sources.SERVICE_TAGS, sources.RFC_TCP),
     ),
-    _spec(
+    spec(
         112, "tcp-timeout", Owner.NETWORK, evidence=("addresses", "error"),
         title="The connection to {endpoints} gets no answer",
         cause="A firewall drops the packets silently, or nothing routes them: a server that may only use a proxy looks like this too.",
         hint=f"{_ALLOW} If this server has to use a proxy, run the check again with the option proxy: http://host:port.",
         docs=sources.CONNECTORS, more=(sources.TROUBLESHOOT, sources.SERVICE_TAGS, sources.RFC_TCP),
     ),
-    _spec(
+    spec(
         113, "tcp-reset", Owner.NETWORK, evidence=("addresses", "error"),
         title="The connection to {endpoints} is reset at once",
         cause="A firewall or an intrusion prevention system on the way ends the connection right after it was made.",
         hint=f"{_ALLOW} If the rule is there already, exempt {{hosts}} from intrusion prevention for this server.",
         docs=sources.CONNECTORS, more=(sources.TROUBLESHOOT, sources.RFC_TCP),
     ),
-    _spec(
+    spec(
         114, "network-unreachable", Owner.NETWORK, evidence=("addresses", "error"),
         title="This server has no route to {endpoints}",
         cause="No default gateway, no route for this address family, or a router that says the network is not to be reached.",
@@ -93,7 +84,7 @@ _TCP = (
         "with the option proxy: http://host:port.",
         docs=sources.CONNECTORS, more=(sources.WINDOWS_SOCKETS,),
     ),
-    _spec(
+    spec(
         115, "tcp-denied-locally", Owner.SERVER, evidence=("addresses", "error"),
         title="This server itself forbids the connection to {endpoints}",
         cause="Windows Firewall or a security agent on the server denies outbound connections to the program that the check runs in. "
@@ -103,7 +94,7 @@ _TCP = (
         "allow powershell.exe for the time of the check, or add a waiver.",
         docs=sources.WINDOWS_FIREWALL, more=(sources.WINDOWS_SOCKETS, sources.CONNECTORS),
     ),
-    _spec(
+    spec(
         116, "tcp-partly-reachable", Owner.NETWORK, evidence=("dead", "alive"), severity=Severity.WARNING,
         title="Some addresses of {hosts} cannot be reached: {dead}",
         cause="A rule by addresses that has fallen behind, or one of the two address families without a way out. The connector works "
@@ -114,14 +105,14 @@ _TCP = (
 )
 
 _PROXY = (
-    _spec(
+    spec(
         121, "proxy-unreachable", Owner.PROXY, evidence=("error",),
         title="The proxy {proxy} cannot be reached ({error})",
         cause="The address or port of the proxy is wrong, the proxy is down, or a firewall stands between this server and it.",
         hint="Check the address {proxy}; let this server connect to it over TCP, and add its network to the clients that the proxy serves.",
         docs=sources.PROXIES, more=(sources.CONNECTORS,),
     ),
-    _spec(
+    spec(
         122, "proxy-authentication-required", Owner.PROXY, evidence=("challenges", "status"),
         title="The proxy {proxy} asks for a password",
         cause="The proxy answers 407: it wants its users to log in. The connector and its updater run as Network Service and Local "
@@ -130,7 +121,7 @@ _PROXY = (
         "proxy. (The proxy offered: {challenges}.)",
         docs=sources.PROXIES, more=(sources.FAQ,),
     ),
-    _spec(
+    spec(
         123, "proxy-denied", Owner.PROXY, evidence=("status", "server"),
         title="The proxy {proxy} refuses {endpoints} (status {status})",
         cause="A rule of the proxy does not allow this server, these names, or this port.",
@@ -138,7 +129,7 @@ _PROXY = (
         "without TLS inspection.",
         docs=sources.PROXIES, more=(sources.CONNECTORS, sources.RFC_CONNECT),
     ),
-    _spec(
+    spec(
         124, "proxy-cannot-reach", Owner.PROXY, evidence=("status",),
         title="The proxy {proxy} cannot reach {endpoints} (status {status})",
         cause="The proxy takes the request and then fails: it does not resolve the name, or the firewall behind it does not let it out. "
@@ -147,14 +138,14 @@ _PROXY = (
         "If it can do so already, look for a rule that answers this server with {status}.",
         docs=sources.PROXIES, more=(sources.RFC_HTTP,),
     ),
-    _spec(
+    spec(
         125, "proxy-port-not-allowed", Owner.PROXY, evidence=("port",),
         title="The proxy {proxy} does not allow port {port}",
         cause="The proxy tunnels to some ports only, and this one is not among them.",
         hint="On {proxy}, add port {port} to the ports that CONNECT may go to, for {hosts}.",
         docs=sources.PROXIES, more=(sources.CONNECTORS, sources.RFC_CONNECT),
     ),
-    _spec(
+    spec(
         126, "proxy-malformed", Owner.PROXY, evidence=("error",),
         title="{proxy} does not answer like an HTTP proxy ({error})",
         cause="Another service listens there (a web server, SOCKS, a proxy that is spoken to over TLS), or it closes the connection.",
@@ -165,7 +156,7 @@ _PROXY = (
 )
 
 _TLS = (
-    _spec(
+    spec(
         131, "tls-blocked", Owner.NETWORK, evidence=("error",),
         title="TLS to {endpoints} is cut after the first message ({error})",
         cause="The TCP connection is made, and then the first TLS message gets a reset or no answer: a firewall that reads the server "
@@ -174,16 +165,16 @@ _TLS = (
         "the port alone is not enough.",
         docs=sources.CONNECTORS, more=(sources.NO_INSPECTION, sources.WILDCARD_DROPPED, sources.RFC_TLS12),
     ),
-    _spec(
+    spec(
         132, "tls-version-refused", Owner.NETWORK, evidence=("error", "alert"),
         title="TLS 1.2 to {endpoints} is refused ({alert})",
         cause="The two ends have no TLS version in common. The service takes TLS 1.2 or newer, so it is either a device on the way "
         "that ends TLS with an old version, or this server, when it does not offer TLS 1.2.",
         hint=f"If a device on the way ends TLS: exempt {{hosts}} from inspection there, or allow TLS 1.2 on it. If this server does not "
-        f"offer TLS 1.2: set Enabled = 1 and DisabledByDefault = 0 (DWORD) under {_SCHANNEL}, and restart.",
+        f"offer TLS 1.2: set Enabled = 1 and DisabledByDefault = 0 (DWORD) under {TLS12_CLIENT}, and restart.",
         docs=sources.CONNECTORS, more=(sources.WINDOWS_TLS, sources.TROUBLESHOOT, sources.RFC_TLS12),
     ),
-    _spec(
+    spec(
         133, "tls-no-common-cipher", Owner.NETWORK, evidence=("error", "alert"),
         title="{endpoints} and this server have no TLS cipher suite in common ({alert})",
         cause="A device on the way that ends TLS takes other suites, or a policy leaves this server too few. Microsoft publishes no "
@@ -193,14 +184,14 @@ _TLS = (
         "and restart.",
         docs=sources.WINDOWS_CIPHERS, more=(sources.CONNECTORS, sources.RFC_TLS12),
     ),
-    _spec(
+    spec(
         134, "not-tls", Owner.NETWORK, evidence=("first_bytes",),
         title="Something that is not TLS answers at {endpoints} ({first_bytes})",
         cause="A block page in plain HTTP, a captive portal, or a redirect to another machine answers in place of the service.",
         hint="On the firewall or web filter, allow {hosts} for this server without a block page, portal or redirect.",
         docs=sources.CONNECTORS, more=(sources.RFC_TLS12,),
     ),
-    _spec(
+    spec(
         135, "tls-stalled", Owner.NETWORK, evidence=("bytes",),
         title="TLS to {endpoints} stops after {bytes} bytes",
         cause="The answer begins and does not go on: large packets are lost and nobody says so. A tunnel with a smaller packet size "
@@ -209,7 +200,7 @@ _TLS = (
         "lower the TCP segment size (MSS clamping) on the tunnel; or lower this server's MTU.",
         docs=sources.AZURE_MTU, more=(sources.RFC_PMTU,),
     ),
-    _spec(
+    spec(
         136, "tls13-broken-on-path", Owner.NETWORK, evidence=("error",), severity=Severity.WARNING,
         title="TLS 1.3 to {endpoints} fails where TLS 1.2 works ({error})",
         cause="A device on the way does not understand TLS 1.3. The connector needs TLS 1.2, so it may work; other programs may not.",
@@ -219,7 +210,7 @@ _TLS = (
 )
 
 _CERTIFICATES = (
-    _spec(
+    spec(
         141, "tls-inspected", Owner.NETWORK, evidence=("issuer", "subject", "root"),
         title="TLS to {endpoints} is inspected: the certificate is issued by {issuer}",
         cause="A device on the way opens TLS and shows a certificate of its own. The connector proves who it is with a client "
@@ -228,7 +219,7 @@ _CERTIFICATES = (
         "server does not help.",
         docs=sources.PROXIES, more=(sources.CONNECTORS, sources.NO_INSPECTION, sources.TROUBLESHOOT),
     ),
-    _spec(
+    spec(
         142, "certificate-name-mismatch", Owner.NETWORK, evidence=("names",),
         title="{endpoints} show a certificate for other names: {names}",
         cause="Another machine answers: a wrong DNS answer, a redirect, a load balancer, or an entry of connect_to or of the hosts file.",
@@ -236,7 +227,7 @@ _CERTIFICATES = (
         "option connect_to. Let {hosts} reach the service itself.",
         docs=sources.CONNECTORS, more=(sources.RFC_X509,),
     ),
-    _spec(
+    spec(
         143, "certificate-outside-validity", Owner.NETWORK, evidence=("not_before", "not_after"),
         title="The certificate of {endpoints} is valid from {not_before} to {not_after}, and not now",
         cause="This server's clock is wrong, or a device on the way shows an old certificate.",
@@ -244,7 +235,7 @@ _CERTIFICATES = (
         "certificate; better, exempt {hosts} from it.",
         docs=sources.CONNECTORS, more=(sources.WINDOWS_TIME, sources.RFC_X509),
     ),
-    _spec(
+    spec(
         144, "certificate-untrusted-by-server", Owner.SERVER, evidence=("root",),
         title="This server does not trust {root}, the root of {endpoints}",
         cause="The certificate is genuine, but its root is not among the trusted roots of this server: automatic updates of roots are "
@@ -254,7 +245,7 @@ _CERTIFICATES = (
         "Microsoft's list of Azure's certificate authorities.",
         docs=sources.WINDOWS_ROOTS, more=(sources.AZURE_CAS, sources.CONNECTORS),
     ),
-    _spec(
+    spec(
         145, "client-certificate-not-requested", Owner.NETWORK, severity=Severity.INFO,
         title="{endpoints} did not ask for a client certificate",
         cause="The service knows a connector by its client certificate. It may ask for it later, where it cannot be seen from outside; "
@@ -262,7 +253,7 @@ _CERTIFICATES = (
         hint="Nothing, while the certificates of {hosts} are genuine. If TLS is inspected (APC141), exempt {hosts} from it.",
         docs=sources.SECURITY, more=(sources.PROXIES, sources.CAPTURE),
     ),
-    _spec(
+    spec(
         146, "chain-incomplete", Owner.NETWORK, evidence=("issuer",), severity=Severity.WARNING,
         title="The certificate chain of {endpoints} is incomplete: {issuer} is missing",
         cause="The certificate of an issuer was not sent and could not be fetched, so nobody can say whether the chain is genuine.",
@@ -274,7 +265,7 @@ _CERTIFICATES = (
 )
 
 _HTTP = (
-    _spec(
+    spec(
         151, "http-blocked", Owner.NETWORK, evidence=("status", "server", "location"),
         title="A block page or portal answers for {endpoints} (status {status})",
         cause="A web filter, a captive portal or a proxy answers in place of the service, or sends the request somewhere else.",
@@ -282,7 +273,7 @@ _HTTP = (
         "location {location}).",
         docs=sources.CONNECTORS, more=(sources.TROUBLESHOOT, sources.TROUBLESHOOT_ERRORS, sources.RFC_HTTP),
     ),
-    _spec(
+    spec(
         152, "signin-page-not-reached", Owner.NETWORK, evidence=("status", "location"),
         title="The sign-in page of {endpoints} is not reached (status {status})",
         cause="The installer shows Microsoft's sign-in page. Something on the way answers in its place or cuts it off.",
@@ -290,14 +281,14 @@ _HTTP = (
         "them the files of the sign-in page, which docs/endpoints.md lists.",
         docs=sources.CONNECTORS, more=(sources.TROUBLESHOOT, sources.TROUBLESHOOT_ERRORS, sources.MISSING_ASSET_HOST),
     ),
-    _spec(
+    spec(
         153, "websocket-cut", Owner.NETWORK, evidence=("error",),
         title="The WebSocket to {endpoints} is cut ({error})",
         cause="The connector waits for work on a WebSocket. A device on the way lets HTTPS through, but not the change to a WebSocket.",
         hint="On the firewall or proxy, allow WebSocket (HTTP Upgrade) to {hosts} for this server, and exempt them from inspection.",
         docs=sources.CONNECTORS, more=(sources.CAPTURE, sources.RFC_WEBSOCKET),
     ),
-    _spec(
+    spec(
         155, "service-error", Owner.SERVICE, evidence=("status",), severity=Severity.WARNING,
         title="The service itself answers with an error at {endpoints} (status {status})",
         cause="The certificate is genuine, so the way is open and it is Microsoft's service that says it has a fault just now.",
@@ -305,7 +296,7 @@ _HTTP = (
         "before you install.",
         docs=sources.TROUBLESHOOT, more=(sources.RFC_HTTP,),
     ),
-    _spec(
+    spec(
         156, "http-cut", Owner.NETWORK, evidence=("error",),
         title="{endpoints} let TLS through, and the request gets no answer ({error})",
         cause="The TLS connection comes to stand with the genuine certificate, and is cut when it is used: a firewall that looks at what "
@@ -317,7 +308,7 @@ _HTTP = (
 )
 
 _REVOCATION = (
-    _spec(
+    spec(
         161, "revocation-unreachable", Owner.NETWORK, evidence=("urls", "error"),
         title="Revocation lists cannot be fetched from {hosts} ({error})",
         cause="The connector checks that the service's certificates are not revoked. If the lists are out of reach, it rejects genuine "
@@ -326,7 +317,7 @@ _REVOCATION = (
         "netsh winhttp set proxy host:port. The setting of the connector's own file is not used for this.",
         docs=sources.TROUBLESHOOT, more=(sources.CONNECTORS, sources.INVALID_CHAIN, sources.MISSING_DIGICERT_HOSTS, sources.RFC_OCSP),
     ),
-    _spec(
+    spec(
         162, "revocation-wrong-content", Owner.NETWORK, evidence=("urls", "got"),
         title="{hosts} answered {got} in place of revocation data",
         cause="A web filter, portal or proxy answers with a page of its own on port 80.",
@@ -337,7 +328,7 @@ _REVOCATION = (
 )
 
 _TOOL = (
-    _spec(
+    spec(
         901, "could-not-observe", Owner.TOOL, area=Area.TOOL, evidence=("error",),
         title="The server could not be observed: {error}",
         cause="Ansible could not run the check on the server, so nothing is known about it.",
@@ -345,7 +336,7 @@ _TOOL = (
         "must work; look at its address, port (WinRM: 5985 or 5986) and account. Then run the check again.",
         docs=sources.ANSIBLE_WINRM,
     ),
-    _spec(
+    spec(
         902, "not-run", Owner.TOOL, area=Area.TOOL, evidence=("stages",),
         title="The time was up before all was looked at: {stages}",
         cause="The deadline came first. Many endpoints that do not answer at all use it up.",
@@ -353,7 +344,16 @@ _TOOL = (
         "(seconds).",
         docs=sources.CONNECTORS, more=(sources.OBSERVATION,),
     ),
-    _spec(
+    spec(
+        903, "partly-observed", Owner.SERVER, area=Area.TOOL, evidence=("facts",),
+        title="A part of what the check needs could not be read: {facts}",
+        cause="The account that Ansible uses may not read it, a service of Windows does not answer, or the look as Network Service did "
+        "not come about.",
+        hint="Run the check with an account that is an administrator of this server, and look at what is named: {facts}. Whatever "
+        "depends on it is unknown until then.",
+        docs=sources.ANSIBLE_WINRM, more=(sources.OBSERVATION,),
+    ),
+    spec(
         904, "target-unsupported", Owner.TOOL, area=Area.TOOL, evidence=("error",),
         title="The check cannot run on this target: {error}",
         cause="The check needs Windows PowerShell 5.1 on Windows, and Python 3.9 or newer elsewhere.",
@@ -361,7 +361,7 @@ _TOOL = (
         "Python 3.9 or newer.",
         docs=sources.ANSIBLE_WINDOWS, more=(sources.OBSERVATION,),
     ),
-    _spec(
+    spec(
         905, "library-missing", Owner.TOOL, area=Area.TOOL, evidence=("library",),
         title="The Python package {library} is missing on the controller",
         cause="Where Ansible runs, a package that this part of the check needs is not installed.",
@@ -369,7 +369,7 @@ _TOOL = (
         "requirements.txt). In an execution environment, build it in with the collection's meta/execution-environment.yml.",
         docs=sources.ANSIBLE_CONTROLLER,
     ),
-    _spec(
+    spec(
         906, "probe-not-understood", Owner.TOOL, area=Area.TOOL, evidence=("error",),
         title="What the probe saw was not understood: {error}",
         cause="What came back is no observation of this version (something wrote into the output, it was cut, or a saved one is of "
@@ -378,7 +378,7 @@ _TOOL = (
         "again with this version of the collection.",
         docs=sources.ANSIBLE_COLLECTIONS, more=(sources.OBSERVATION,),
     ),
-    _spec(
+    spec(
         907, "redirected-not-counted", Owner.TOOL, area=Area.TOOL, evidence=("to",),
         title="connect_to led {endpoints} elsewhere ({to}), so the endpoints themselves were not looked at",
         cause="The option connect_to puts other addresses in the place of the real ones. What answers there says nothing of the real way.",
@@ -388,6 +388,6 @@ _TOOL = (
 )
 
 FINDINGS: Mapping[str, FindingSpec] = MappingProxyType(
-    {spec.id: spec for spec in (*_DNS, *_TCP, *_PROXY, *_TLS, *_CERTIFICATES, *_HTTP, *_REVOCATION, *_TOOL)}
+    {one.id: one for one in (*_DNS, *_TCP, *_PROXY, *_TLS, *_CERTIFICATES, *_HTTP, *_REVOCATION, *TRUST, *SERVER, *_TOOL)}
 )
 """By id, in the order of the ids."""

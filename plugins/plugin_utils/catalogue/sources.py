@@ -56,6 +56,34 @@ NO_INSPECTION = Source("https://github.com/MicrosoftDocs/azure-docs/pull/76664",
 WILDCARD_DROPPED = Source("https://github.com/MicrosoftDocs/microsoft-365-docs/issues/3067", "2020-10-03")
 INVALID_CHAIN = Source("https://github.com/microsoft/GlobalSecureAccess/issues/24", "2025-07-18")
 
+SHA512_UPDATE = Source("https://support.microsoft.com/help/2973337/sha512-is-disabled-in-windows-when-you-use-tls-1.2", "")
+"""Named by Microsoft's own page for Windows Server 2012 R2 and older; its text was not read."""
+SERVER_CORE = Source(f"{_AZURE_DOCS_ISSUE}/95812", "2022-07")
+"""Registration with a credential object fails on Server Core; 110350 says the same."""
+CAPACITY = Source(f"{_LEARN}/entra/global-secure-access/concept-connectors", "")
+
+_LIFECYCLE = f"{_LEARN}/lifecycle/products/windows-server"
+LIFECYCLE_2012_R2 = Source(f"{_LIFECYCLE}-2012-r2", "2026-05")
+LIFECYCLE_2016 = Source(f"{_LIFECYCLE}-2016", "2026-05")
+LIFECYCLE_2019 = Source(f"{_LIFECYCLE}-2019", "2026-05")
+LIFECYCLE_2022 = Source(f"{_LIFECYCLE}-2022", "2026-05")
+LIFECYCLE_2025 = Source(f"{_LIFECYCLE}-2025", "2026-05")
+
+NET_RELEASES = Source(f"{_LEARN}/dotnet/framework/install/how-to-determine-which-versions-are-installed", "2025-10-20")
+NET_TLS = Source(f"{_LEARN}/dotnet/framework/network-programming/tls", "")
+NET_DEFAULT_PROXY = Source(
+    f"{_LEARN}/dotnet/framework/configure-apps/file-schema/network/defaultproxy-element-network-settings", ""
+)
+EXECUTION_POLICIES = Source(f"{_LEARN}/powershell/module/microsoft.powershell.core/about/about_execution_policies", "")
+LANGUAGE_MODES = Source(f"{_LEARN}/powershell/module/microsoft.powershell.core/about/about_language_modes", "")
+WINDOWS_PORTS = Source(f"{_LEARN}/troubleshoot/windows-server/networking/default-dynamic-port-range-tcpip-chang", "")
+WINDOWS_FIPS = Source(f"{_LEARN}/windows/security/security-foundations/certification/fips-140-validation", "")
+NETSH_WINHTTP = Source(f"{_LEARN}/windows-server/administration/windows-commands/netsh-winhttp", "")
+WINHTTP_PAC = Source(f"{_LEARN}/windows/win32/api/winhttp/nf-winhttp-winhttpgetproxyforurl", "")
+PASSWORD_PROTECTION = Source(f"{_LEARN}/entra/identity/authentication/howto-password-ban-bad-on-premises-deploy", "")
+ZSCALER_PROCESSES = Source("https://help.zscaler.com/client-connector/zscaler-client-connector-processes-allowlist", "")
+GSA_CLIENT = Source(f"{_LEARN}/entra/global-secure-access/how-to-install-windows-client", "")
+
 WINDOWS_ROOTS = Source(f"{_LEARN}/windows-server/identity/ad-cs/configure-trusted-roots-disallowed-certificates", "2023-08-22")
 WINDOWS_TLS = Source(f"{_LEARN}/windows-server/security/tls/tls-registry-settings", "")
 WINDOWS_CIPHERS = Source(f"{_LEARN}/windows/win32/secauthn/prioritizing-schannel-cipher-suites", "")

@@ -41,7 +41,7 @@ def _merge(rows: Sequence[Row]) -> dict[str, Any]:
 
 def _severity(spec: FindingSpec, status: Status) -> Severity:
     if status is Status.WARN:
-        return Severity.WARNING
+        return Severity.INFO if spec.severity is Severity.INFO else Severity.WARNING
     if status is Status.FAIL:
         return Severity.ERROR
     return spec.severity

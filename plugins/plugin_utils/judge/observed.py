@@ -8,13 +8,13 @@ FOR INTERNAL COLLECTION USE ONLY. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..model import Endpoint, Status
 from ..observe.observation import Observation, StageName
 from .route import Route, Row, failed, not_run
 
-COULD_NOT_OBSERVE, NOT_RUN = "APC901", "APC902"
+COULD_NOT_OBSERVE, NOT_RUN, PARTLY_OBSERVED = "APC901", "APC902", "APC903"
 UNSUPPORTED, LIBRARY_MISSING, NOT_UNDERSTOOD, REDIRECTED = "APC904", "APC905", "APC906", "APC907"
 
 
@@ -48,11 +48,11 @@ def _incomplete(route: Route, what: str) -> Row:
     return failed(NOT_UNDERSTOOD, route, {"error": what}, status=Status.UNKNOWN, group=("incomplete",))
 
 
-def judge_missing(endpoints: Iterable[Endpoint], routes: Iterable[Route], paths: Iterable[str], observation: Observation) -> Iterator[Row]:
+def judge_missing(journeys: Mapping[str, Iterable[Endpoint]], routes: Iterable[Route], observation: Observation) -> Iterator[Row]:
     """Endpoints that the observation does not have at all, on a path that it has; and paths that it does not have."""
     seen = {(route.path, route.endpoint.id) for route in routes}
-    endpoints, looked_over = tuple(endpoints), observation.paths()
-    for path in paths:
+    looked_over = observation.paths()
+    for path, endpoints in journeys.items():
         if path not in looked_over:
             looked = " and ".join(looked_over) or "nowhere"
             yield Row(NOT_UNDERSTOOD, Status.UNKNOWN, None, path, {"error": f"it looked {looked}, and the options ask for {path}"})
@@ -70,6 +70,10 @@ def judge_empty(observation: Observation) -> Iterator[Row]:
 
 def could_not_observe(why: str) -> Row:
     return Row(COULD_NOT_OBSERVE, Status.UNKNOWN, None, None, {"error": why})
+
+
+def partly_observed(what: str) -> Row:
+    return Row(PARTLY_OBSERVED, Status.UNKNOWN, None, None, {"facts": what})
 
 
 def unsupported(why: str) -> Row:

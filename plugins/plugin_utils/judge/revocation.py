@@ -256,14 +256,15 @@ def _of_certificate(path: str, sources: Sequence[Source], attempts: dict[str, li
             yield from _rows(path, fetch, endpoint)
 
 
-def judge_revocation(path: str, routes: Iterable[Route], observation: Observation) -> Iterator[Row]:
+def judge_revocation(path: str, routes: Sequence[Route], of_chains: Sequence[Route], observation: Observation) -> Iterator[Row]:
+    """What was fetched over `path`. `routes` has the catalogue's hosts over it, `of_chains` whose certificates are in question."""
     routes = tuple(route for route in routes if route.path == path)
     attempts = _attempts(path, observation)
     for route in routes:
         if route.deferred:
             # The first wave asks the catalogue's hosts: a URL that a certificate names too is not asked for twice.
             attempts.setdefault(_catalogue_url(route.endpoint), list(route.attempts))
-    certificates = _certificates(routes)
+    certificates = _certificates(of_chains)
     named: list[Row] = []
     for sources, needed in certificates.items():
         named += [row for row in _of_certificate(path, sources, attempts, needed) if row not in named]

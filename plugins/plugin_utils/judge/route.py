@@ -183,8 +183,8 @@ def _chain(
     return read(tuple(certificates[digest] for digest in dict.fromkeys((*shown, *more)) if digest in certificates), host)
 
 
-def routes(endpoints: Iterable[Endpoint], paths: Iterable[str], observation: Observation, read: ReadChain) -> tuple[Route, ...]:
-    """Every endpoint over every path, in this order. An endpoint that the observation does not have is left out: observed.py says so."""
+def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation, read: ReadChain) -> tuple[Route, ...]:
+    """Every path's endpoints, in this order. An endpoint that the observation does not have is left out: observed.py says so."""
     seen: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in observation.attempts:
         if attempt.wave == 1:
@@ -205,8 +205,7 @@ def routes(endpoints: Iterable[Endpoint], paths: Iterable[str], observation: Obs
             doubted=frozenset(one.stage for one in observation.rechecks if one.path == path and one.result.ok),
         )
 
-    endpoints = tuple(endpoints)
-    return tuple(route(path, endpoint) for path in paths for endpoint in endpoints if (path, endpoint.id) in seen)
+    return tuple(route(path, endpoint) for path, endpoints in journeys.items() for endpoint in endpoints if (path, endpoint.id) in seen)
 
 
 def not_run(stage: Stage | None) -> bool:

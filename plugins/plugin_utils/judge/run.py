@@ -12,13 +12,33 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from ..model import Endpoint, Finding, Phase, SeenFrom, Status
+from ..catalogue.findings import FINDINGS
+from ..model import Area, Endpoint, Finding, Phase, SeenFrom, Status
 from ..observe.observation import Observation
 from ..roots import Roots
-from . import certificate, dns, http, observed, proxy, revocation, samples, tcp, tls, waived
+from . import (
+    certificate,
+    clock,
+    dns,
+    hellos,
+    http,
+    observed,
+    platform_tls,
+    proxy,
+    rehearsals,
+    revocation,
+    samples,
+    server,
+    sha512,
+    tcp,
+    tls,
+    waived,
+    ways,
+)
 from .chain import ChainReading, read_chain
+from .context import Context
 from .fold import fold, order, without_findings
-from .route import DIRECT, Route, Row, routes
+from .route import DIRECT, ReadChain, Route, Row, routes
 from .waivers import Waiver
 
 PER_ROUTE = (
@@ -40,6 +60,16 @@ class Asked:
     waivers: Sequence[Waiver]
     host: str
     today: date
+    connector_version: tuple[int, ...] | None = None
+    installing_user: str | None = None
+    rehearse_trust: bool = False
+    rehearse_client_certificate: bool = False
+    as_service_failed: str | None = None
+    """Why the look as the service itself, which was asked for, is not there."""
+
+    @property
+    def context(self) -> Context:
+        return Context(self.today, self.connector_version, self.installing_user)
 
 
 @dataclass(frozen=True)
@@ -49,16 +79,85 @@ class Judgement:
     reached: frozenset[str]
     """Endpoints of which it was seen that they themselves answered (revocation: with real content)."""
     unused_waivers: tuple[Waiver, ...]
+    paths: tuple[str, ...] = ()
+    """On which the verdict stands."""
+    sha512: sha512.Answer | None = None
 
 
-def _rows(endpoints: Sequence[Endpoint], seen: Sequence[Route], paths: Sequence[str], observation: Observation) -> Iterator[Row]:
-    for route in seen:
+@dataclass(frozen=True)
+class _Look:
+    """What was looked at, on which paths."""
+
+    endpoints: Sequence[Endpoint]
+    observation: Observation
+    journeys: ways.Journeys
+    routes: tuple[Route, ...]
+    read: ReadChain
+    detected: bool
+    """The paths are those that the target found, and not named by somebody."""
+
+
+def _look(endpoints: Sequence[Endpoint], observation: Observation, asked: Asked, read: ReadChain) -> _Look:
+    journeys = ways.journeys(endpoints, observation, asked.paths, asked.installing_user is not None)
+    detected = asked.paths is None and observation.identities is not None
+    return _Look(endpoints, observation, journeys, routes(journeys, observation, read), read, detected)
+
+
+def _of_the_network(look: _Look) -> Iterator[Row]:
+    for route in look.routes:
         for judge_route in PER_ROUTE:
             yield from judge_route(route)
-    for path in paths:
-        yield from revocation.judge_revocation(path, seen, observation)
-    yield from observed.judge_missing(endpoints, seen, paths, observation)
-    yield from observed.judge_empty(observation)
+    for path in look.journeys:
+        yield from hellos.judge_hellos(path, look.routes)
+    yield from _revocation(look)
+    yield from observed.judge_missing(look.journeys, look.routes, look.observation)
+    yield from observed.judge_empty(look.observation)
+
+
+def _revocation(look: _Look) -> Iterator[Row]:
+    """Where the ways are known: as Windows fetches lists, whoever saw the chains, beside the service's own way."""
+    taken = ways.revocation_ways(look.endpoints, look.observation) if look.detected else None
+    for path in look.journeys:
+        if taken is None:
+            of_path = [route for route in look.routes if route.path == path]
+            yield from revocation.judge_revocation(path, of_path, of_path, look.observation)
+        elif path != taken.windows:
+            yield from revocation.judge_revocation(path, look.routes, (), look.observation)
+    if taken is None:
+        return
+    windows = tuple(revocation.judge_revocation(taken.windows, look.routes, look.routes, look.observation))
+    hosts = [endpoint for endpoint in look.endpoints if endpoint.phase is Phase.REVOCATION]
+    over_services_way = routes({taken.service: hosts}, look.observation, look.read)
+    service = tuple(revocation.judge_revocation(taken.service, over_services_way, look.routes, look.observation))
+    yield from ways.explain_revocation(taken, windows, service)
+
+
+def _of_the_server(look: _Look, asked: Asked) -> Iterator[Row]:
+    """What a Windows server tells of itself; nothing where it was not asked."""
+    facts = look.observation.host
+    if facts is None or asked.seen_from is not SeenFrom.SERVER:
+        return
+    yield from server.judge_server(facts, asked.context)
+    yield from platform_tls.judge_platform_tls(facts, look.observation.platform_hello, asked.context)
+    yield from server.judge_denied(facts)
+    yield from ways.judge_ways(look.endpoints, look.journeys, look.observation, asked.installing_user, look.detected)
+    yield from clock.judge_clock(look.routes, look.observation)
+    yield from rehearsals.judge_rehearsals(look.observation.rehearsals, asked.rehearse_trust, asked.rehearse_client_certificate)
+
+
+def _rows(look: _Look, asked: Asked) -> tuple[Row, ...]:
+    """All judges, then the passes that look at their rows together."""
+    rows: Iterable[Row] = _of_the_network(look)
+    rows = proxy.judge_ports(rows, look.routes)
+    rows = samples.judge_samples(rows, look.routes)
+    rows = certificate.judge_sign_in_alone(rows)
+    if look.detected:
+        rows = ways.explain_captured(rows, look.endpoints, look.observation, asked.installing_user is not None)
+    rows = (*rows, *_of_the_server(look, asked))
+    rows = rehearsals.confirm(clock.explain_times(rows))
+    if asked.as_service_failed is not None:
+        rows = (*rows, observed.partly_observed(f"the network as Network Service ({asked.as_service_failed})"))
+    return rows if asked.connect_to_counts else observed.redirected(rows, look.observation)
 
 
 def _optional(rows: Iterable[Row]) -> tuple[Row, ...]:
@@ -88,12 +187,14 @@ def _not_of_the_path(path: str) -> dict[str, str]:
     return dict.fromkeys(ids, reason)
 
 
-def _not_of_this_run(endpoints: Sequence[Endpoint], paths: Sequence[str]) -> dict[str, str]:
+def _not_of_this_run(endpoints: Sequence[Endpoint], journeys: ways.Journeys) -> dict[str, str]:
     """Ids that this run's paths and endpoints leave nothing to say for."""
     reasons = {id_: reason for id_, (about, reason) in _OF_SOME.items() if not any(map(about, endpoints))}
-    for path in paths:
-        if all((path == DIRECT) is (other == DIRECT) for other in paths):
-            reasons |= _not_of_the_path(path)
+    if not any(path != DIRECT for path in journeys):
+        reasons |= _not_of_the_path(DIRECT)
+    # Of revocation over plain http only the content counts, whatever is between.
+    if all(endpoint.phase is Phase.REVOCATION and not endpoint.tls for endpoint in journeys.get(DIRECT, ())):
+        reasons |= next((_not_of_the_path(path) for path in journeys if path != DIRECT), {})
     return reasons
 
 
@@ -128,23 +229,46 @@ def _reached(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(row.endpoint.id for row in rows if row.endpoint and row.status is Status.PASS and row.id in passed)
 
 
+def _with_shown_causes(rows: Iterable[Row], checks: Sequence[str]) -> tuple[Row, ...]:
+    """What failed stands for itself where nobody asked for its cause."""
+    return tuple(
+        replace(row, because=tuple(id_ for id_ in row.because if id_ in checks)) if row.status is Status.FAIL else row for row in rows
+    )
+
+
+OF_THE_SERVER = frozenset(
+    spec.id for spec in FINDINGS.values() if spec.area in (Area.TRUST, Area.SERVER) and spec.id != hellos.SHA512
+)
+"""Ids that only the server itself can tell."""
+
+
+def _tells_of_the_server(observation: Observation, asked: Asked) -> bool:
+    """Whether it could: only a Windows server itself can."""
+    return observation.family == "windows" and asked.seen_from is SeenFrom.SERVER
+
+
+def _of_no_server(seen_from: SeenFrom) -> dict[str, str]:
+    return dict.fromkeys(OF_THE_SERVER, f"seen from the {seen_from.value.replace('_', ' ')}: only a Windows server itself tells")
+
+
 def judge(endpoints: Sequence[Endpoint], observation: Observation, roots: Roots, asked: Asked) -> Judgement:
-    """All judges, then the passes that look at their rows together, then the fold. `endpoints`: those that the verdict is about."""
+    """All judges, then the fold. `endpoints`: those that the verdict is about."""
 
     def read(ders: tuple[bytes, ...], host: str) -> ChainReading:
         return read_chain(ders, host, observation.seen_at, roots)
 
-    paths = observation.paths() if asked.paths is None else asked.paths
-    seen = routes(endpoints, paths, observation, read)
-    rows: Iterable[Row] = _rows(endpoints, seen, paths, observation)
-    rows = proxy.judge_ports(rows, seen)
-    rows = samples.judge_samples(rows, seen)
-    rows = certificate.judge_sign_in_alone(rows)
-    if not asked.connect_to_counts:
-        rows = observed.redirected(rows, observation)
-    rows = waived.waive(_optional(rows), asked.waivers, asked.host, asked.today)
+    look = _look(endpoints, observation, asked, read)
+    rows = _rows(look, asked)
+    tells = _tells_of_the_server(observation, asked)
+    if tells and observation.host is None and OF_THE_SERVER & set(asked.checks):
+        rows = (*rows, observed.not_understood("the facts of the server are not in it: it was made with other options"))
+    rows = waived.waive(_optional(_with_shown_causes(rows, asked.checks)), asked.waivers, asked.host, asked.today)
     rows = (*rows, *_hidden(rows, asked.checks))
     everything = fold(rows, asked.seen_from)
     findings = [finding for finding in everything if finding.id in asked.checks]
-    silent = without_findings(asked.checks, everything, _not_of_this_run(endpoints, paths), asked.seen_from)
-    return Judgement(order((*findings, *silent)), _reached(rows), waived.unused(rows, asked.waivers, asked.host))
+    reasons = {**_not_of_this_run(endpoints, look.journeys), **({} if tells else _of_no_server(asked.seen_from))}
+    silent = without_findings(asked.checks, everything, reasons, asked.seen_from)
+    return Judgement(
+        order((*findings, *silent)), _reached(rows), waived.unused(rows, asked.waivers, asked.host), tuple(look.journeys),
+        sha512.answer(rows, look.routes, observation, asked.seen_from),
+    )

@@ -23,6 +23,8 @@ NOT_COVERED = (
     "connections that a firewall cuts after minutes of silence",
 )
 """What nobody can see before an install."""
+NOT_THE_INSTALLER = "proxy settings of the person who will run the installer (installing_user names nobody)"
+NOT_THEIR_PAC = "what a PAC script answers to the services themselves: it was evaluated as {account}"
 NOT_THE_SERVICE = "the way that the service's own identity (Network Service) would take: seen as {account}"
 
 

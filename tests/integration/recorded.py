@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from lab.seen import HELLO, all_direct, known, server_facts
 
 TENANT = "00000000-1111-2222-3333-444444444444"
 SEEN_AT = datetime(2026, 11, 26, 1, 0, 0, tzinfo=timezone.utc)
@@ -90,7 +92,7 @@ def _connected(target: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answered(status: int, body: bytes) -> dict[str, Any]:
-    headers = {"server": ["test"], "content-length": [str(len(body))]}
+    headers = {"server": ["test"], "content-length": [str(len(body))], "date": [format_datetime(SEEN_AT, usegmt=True)]}
     return _ok(status=status, reason="", headers=headers, body=base64.b64encode(body).decode(), body_bytes=len(body))
 
 
@@ -123,6 +125,7 @@ def healthy(target: dict[str, Any], chain: list[str]) -> dict[str, Any]:
             certificate_request=request if ".bootstrap." in target["host"] else None, downgrade_sentinel=False, warnings=[], bytes=4000,
             template="platform",
         )
+        stages |= {f"hello_{name}": _ok(bytes=4000, version="TLSv1.2", signature_algorithm=0x0401) for name in target.get("hellos", ())}
         stages["handshake"] = _ok(
             version="TLSv1.2", cipher="ECDHE-RSA-AES128-GCM-SHA256", chain=chain, protocols="default", errors=[], chain_status=[],
             callback_ms=3, chain_ms=2,
@@ -157,7 +160,9 @@ def observation(request: dict[str, Any], world: World, stages: Stages) -> dict[s
         "seen_at": f"{SEEN_AT:%Y-%m-%dT%H:%M:%SZ}",
         "elapsed_ms": 1234,
         "deadline_ms": request["deadline_ms"],
-        "platform_hello": {"ok": False, "error": {"code": "not_run", "message": ""}},
+        "platform_hello": known(HELLO),
+        "host": server_facts(),
+        "identities": all_direct(target["id"] for target in request["targets"]),
         "attempts": [
             {
                 "target": target["id"], "path": way, "wave": 1, "url": None, "address": address,

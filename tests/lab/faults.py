@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from socket import socket
+from socket import MSG_PEEK, socket
 from typing import Protocol, TypeVar
 
 from cryptography.hazmat.primitives import hashes
@@ -269,6 +269,20 @@ def sha512_first_cut(world: World) -> str:
     return relayed(up=cut)(world)
 
 
+def sha512_first_refused(world: World) -> str:
+    """Healthy but odd: the service itself refuses such hellos, with an alert. That is its answer, and no box's."""
+
+    def serve(connection: socket) -> None:
+        hello = read_client_hello(connection.recv(65536, MSG_PEEK))
+        if hello is not None and hello.signature_algorithms[:1] == (0x0601,):
+            receive_record(connection)
+            connection.sendall(bytes([21, 3, 3, 0, 2, 2, 40]))
+        else:
+            relay(connection, world.cloud.tls)
+
+    return world.listen(serve)
+
+
 def relayed(
     up: Callable[[bytes, int], bytes | None] | None = None, down: Callable[[bytes, int], bytes | None] | None = None
 ) -> Fault:
@@ -498,6 +512,11 @@ def answers_late(world: World) -> str:
         return healthy.answer(world.pki, request)
 
     return says(wait)(world)
+
+
+def two_hours_ahead(world: World) -> str:
+    """Healthy: but by the service's clock the server's is two hours behind."""
+    return says(lambda request: replace(healthy.answer(world.pki, request), ahead=7200))(world)
 
 
 def service_error(world: World) -> str:

@@ -24,11 +24,11 @@ from typing import Any
 
 from . import dns
 from .cloud import Cloud
-from .faults import World, closed_port
+from .faults import Fault, World, closed_port, says_http
 from .pki import REVOCATION_HOSTS, Pki
 from .proxies import Proxy
 from .scenarios import NAMESPACE, NXDOMAIN, OPENSSL, SSH, Scenario
-from .servers import split
+from .servers import Response, split
 
 TENANT = "00000000-1111-2222-3333-444444444444"
 INSIDE = "APPPROXY_LAB_NAMESPACE"
@@ -41,7 +41,7 @@ class LabError(Exception):
 
 @dataclass(frozen=True)
 class Site:
-    """What one server has around it. `connect_to` is empty where there is a proxy: that one knows the names."""
+    """What one server has around it. `connect_to` is empty where it is told a proxy: that one knows the names."""
 
     scenario: Scenario
     connect_to: Mapping[str, str]
@@ -98,17 +98,28 @@ class Lab:
         finally:
             self.cloud.close()
 
+    # -- what a server may be set to
+
+    def closed_port(self) -> str:
+        """host:port at which nothing listens."""
+        return closed_port(self._world)
+
+    def serve(self, text: str) -> str:
+        """The URL at which a proxy script is served from now on."""
+        answer = Response(200, text.encode("ascii"), type="application/x-ns-proxy-autoconfig")
+        return f"http://{says_http(lambda request: answer)(self._world)}/proxy.pac"
+
     # -- inventory
 
     def variables(self, name: str) -> dict[str, Any]:
         """The role's variables for one server, without those of its connection."""
         site = self.sites[name]
         found: dict[str, Any] = {"preflight_tenant_id": TENANT, "preflight_public_roots": str(self.pki.public_roots)}
-        if site.proxy_url is not None:
+        if site.proxy_url is not None and not site.connect_to:
             found["preflight_proxy"] = site.proxy_url
         else:
             found |= {
-                "preflight_proxy": "direct",
+                "preflight_proxy": "direct" if site.proxy_url is None else "auto",
                 "preflight_connect_to": dict(site.connect_to),
                 "preflight_connect_to_counts": True,
             }
@@ -151,16 +162,28 @@ class Lab:
                 raise LabError(f"{scenario.name}: no endpoint matches {pattern}")
             to = fault(self._world)
             names |= dict.fromkeys(matching, to)
-        proxy, url = self._proxy(scenario, names)
+        connect_to = names
+        if scenario.proxy is not None:
+            connect_to = names if scenario.finds_proxy else {}
+        if scenario.direct is not None:
+            connect_to = self._directly(scenario.direct)
+        # The proxy is asked for what connect_to says.
+        beyond = {connect_to[one]: to for one, to in names.items() if one in connect_to and connect_to[one] != to}
+        proxy, url = self._proxy(scenario, {**names, **beyond, **{to: to for to in names.values()}})
         return Site(
             scenario=scenario,
-            connect_to={} if url is not None else names,
+            connect_to=connect_to,
             proxy_url=url,
             trust=self.pki.trust[scenario.trust],
             names=names,
             proxy=proxy,
             connection=self._unreachable() if scenario.unreachable else {},
         )
+
+    def _directly(self, fault: Fault) -> dict[str, str]:
+        """Two places in which it stands, so that a proxy can tell what speaks TLS from what does not."""
+        places = {tls: fault(self._world) for tls in (True, False)}
+        return {one: places[tls] for one, tls in self.endpoints.items()}
 
     def _proxy(self, scenario: Scenario, names: Mapping[str, str]) -> tuple[Proxy | None, str | None]:
         plan = scenario.proxy

@@ -15,14 +15,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .fleet import Lab
-from .personalities import SERVER_2016, SERVER_2022
+from .personalities import SERVER_2022, Personality
 from .scenarios import Scenario, scenario
 from .winrm import WinRMServer, find_powershell
 
@@ -44,6 +44,8 @@ class Outcome:
     """Host name to its report."""
     commands: Mapping[str, int] = field(default_factory=dict)
     """Host name to the remote commands that its WinRM server counted (engine winrm)."""
+    written: frozenset[str] = frozenset()
+    """Hosts whose registry was another one after the run than before (engine winrm)."""
 
 
 def without(engine: str) -> str | None:
@@ -51,17 +53,24 @@ def without(engine: str) -> str | None:
     return "the engine winrm needs pwsh on PATH" if engine == WINRM and find_powershell() is None else None
 
 
+Looks = Callable[[Lab, str], Personality]
+"""Which Windows server a host of the lab is."""
+
+
+def usual_looks(lab: Lab, name: str) -> Personality:
+    return SERVER_2022
+
+
 @contextmanager
-def windows(lab: Lab, inventory: dict[str, Any]) -> Iterator[dict[str, WinRMServer]]:
+def windows(lab: Lab, inventory: dict[str, Any], looks: Looks = usual_looks) -> Iterator[dict[str, WinRMServer]]:
     """Puts a WinRM server of the lab behind every host that can be reached at all."""
     hosts = inventory["all"]["children"]["fleet"]["hosts"]
     with ExitStack() as servers:
         started = {}
-        for number, (name, site) in enumerate(lab.sites.items()):
+        for name, site in lab.sites.items():
             if site.connection:
                 continue
-            looks = (SERVER_2022, SERVER_2016)[number % 2]
-            server = servers.enter_context(WinRMServer(replace(looks, trust=site.trust)))
+            server = servers.enter_context(WinRMServer(replace(looks(lab, name), trust=site.trust)))
             hosts[name] = {**lab.variables(name), **server.inventory_vars(operation_seconds=60)}
             started[name] = server
         yield started
@@ -69,13 +78,13 @@ def windows(lab: Lab, inventory: dict[str, Any]) -> Iterator[dict[str, WinRMServ
 
 def play(
     folder: Path, scenarios: Iterable[Scenario], engine: str = LOCAL, *, arguments: Sequence[str] = (), shown: bool = False, forks: int = 5,
-    pki_folder: Path | None = None,
+    pki_folder: Path | None = None, looks: Looks = usual_looks,
 ) -> Outcome:
     """One run of the playbook over one server for each scenario. `shown` sends its output to the user's terminal."""
     folder.mkdir(parents=True, exist_ok=True)
     with Lab(folder, scenarios, pki_folder=pki_folder) as lab, ExitStack() as stack:
         inventory = lab.inventory()
-        servers = stack.enter_context(windows(lab, inventory)) if engine == WINRM else {}
+        servers = stack.enter_context(windows(lab, inventory, looks)) if engine == WINRM else {}
         path = folder / "inventory.json"
         path.write_text(json.dumps(inventory, indent=2) + "\n", encoding="utf-8")
         path.chmod(0o600)
@@ -86,7 +95,8 @@ def play(
         ended = subprocess.run(command, cwd=folder, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, check=False, text=True,
                                stdin=subprocess.DEVNULL, **({} if shown else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}))
         counted = {name: len(server.commands) for name, server in servers.items()}
-    return read(folder, ended.returncode, ended.stdout or "", counted)
+        written = frozenset(name for name, server in servers.items() if server.registry_was_written())
+    return replace(read(folder, ended.returncode, ended.stdout or "", counted), written=written)
 
 
 def read(folder: Path, code: int, text: str, commands: Mapping[str, int] | None = None) -> Outcome:

@@ -27,6 +27,9 @@ BUS = "*.servicebus.windows.net:443"
 ONE_BUS = "cwap-eur1-weur2.servicebus.windows.net:443"
 OCSP = "ocsp.digicert.com:80"
 
+LARGE = 1900
+"""Bytes: more than a platform's own hello and the requests after it, less than the padded one."""
+
 PUBLIC = "public"
 WITH_COMPANY = "public+company"
 OTHER = "other"
@@ -68,6 +71,10 @@ class Scenario:
     """Findings that must not show (not with fail, warn or unknown)."""
     verdict: str | None = READY
     """None: depends on what the engine's platform speaks."""
+    finds_proxy: bool = False
+    """The server is told no proxy: it has to find it itself."""
+    direct: Fault | None = None
+    """Then: what stands in the place of every endpoint for those who do not go over the proxy; None: all is open."""
     demo: bool = False
     unreachable: bool = False
     """The server itself cannot be reached by Ansible."""
@@ -81,7 +88,7 @@ class Scenario:
 
 
 QUIET = ("APC101", "APC102", "APC103", "APC111", "APC112", "APC113", "APC114", "APC115", "APC116")
-QUIET_TLS = ("APC131", "APC132", "APC133", "APC134", "APC135", "APC136", "APC141", "APC142", "APC143", "APC144", "APC146")
+QUIET_TLS = ("APC131", "APC132", "APC133", "APC134", "APC135", "APC136", "APC141", "APC142", "APC143", "APC144", "APC146", "APC213")
 QUIET_HTTP = ("APC151", "APC152", "APC153", "APC155", "APC156", "APC161", "APC162")
 QUIET_PROXY = ("APC121", "APC122", "APC123", "APC124", "APC125", "APC126")
 QUIET_TOOL = ("APC901", "APC902", "APC904", "APC905", "APC906", "APC907")
@@ -345,6 +352,25 @@ HANDSHAKES = (
     ),
 )
 
+FURTHER_HELLOS = (
+    Scenario(
+        "sha512-first-cut", "A box resets hellos that put SHA-512 first.", {SERVICE: faults.sha512_first_cut},
+        expects={"APC213": WARN}, absent=without("APC213"),
+    ),
+    Scenario(
+        "sha512-first-cut-once", "One endpoint alone resets hellos that put SHA-512 first: no pattern yet.",
+        {ONE_BUS: faults.sha512_first_cut}, absent=ALL_QUIET,
+    ),
+    Scenario(
+        "sha512-first-refused", "The service itself refuses hellos that put SHA-512 first, as it may.",
+        {SERVICE: faults.sha512_first_refused}, absent=ALL_QUIET,
+    ),
+    Scenario(
+        "large-hello-lost", "Large packets to the service never arrive: the connector's certificate would not either.",
+        {SERVICE: faults.large_hello_lost(LARGE)}, expects={"APC135": FAIL}, absent=without("APC135"), verdict=NOT_READY,
+    ),
+)
+
 CERTIFICATES = (
     Scenario(
         "inspected", "TLS inspection on the path; the company's root is installed on the server.",
@@ -447,7 +473,7 @@ TOOL = (
 )
 
 SCENARIOS: tuple[Scenario, ...] = (
-    *HEALTHY, *ADDRESSES, *CONNECTIONS, *PROXIES, *HANDSHAKES, *CERTIFICATES, *ANSWERS, *TOOL,
+    *HEALTHY, *ADDRESSES, *CONNECTIONS, *PROXIES, *HANDSHAKES, *FURTHER_HELLOS, *CERTIFICATES, *ANSWERS, *TOOL,
 )
 DEMO = tuple(one for one in SCENARIOS if one.demo)
 

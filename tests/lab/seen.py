@@ -47,6 +47,91 @@ def whole(body: bytes, kind: str = "application/pkix-crl") -> dict[str, Any]:
     return answer(200, body, content_type=kind, content_length=str(len(body)))
 
 
+SUITES = [0xC02C, 0xC02B, 0xC030, 0xC02F]
+HELLO = {"versions": [772, 771], "suites": SUITES, "groups": [29, 23], "signature_algorithms": [0x0804, 0x0401, 0x0601], "extensions": [0],
+         "bytes": 300}
+
+
+def known(value: Any) -> dict[str, Any]:
+    return {"ok": True, "value": value}
+
+
+def denied(message: str = "Access is denied") -> dict[str, Any]:
+    return unknown("denied", message)
+
+
+def unknown(code: str, message: str = "") -> dict[str, Any]:
+    return {"ok": False, "error": {"code": code, "message": message}}
+
+
+def internet(sid: str, **settings: Any) -> dict[str, Any]:
+    return known({"sid": sid, "from": "connections", "auto_detect": False, "pac": None, "proxy": None, "bypass": None, **settings})
+
+
+def server_facts(**changes: Any) -> dict[str, Any]:
+    """The facts of a Windows Server 2022 with its defaults, but IE Enhanced Security Configuration, which is off; `changes` are facts."""
+    policy = {"enable_scripts": None, "policy": None}
+    profile = {"enabled": 1, "outbound": 0}
+    facts: dict[str, Any] = {
+        "windows": {"product": "Windows Server 2022 Standard", "edition": "ServerStandard", "installation": "Server", "build": 20348,
+                    "revision": 2700, "release": "21H2"},
+        "computer": {"domain_joined": True, "memory_bytes": 16 << 30, "processors": 4},
+        "system": {"product_type": 3, "booted_at": "2026-11-20T01:00:00Z"},
+        "disk": {"drive": "C:", "free_bytes": 50 << 30},
+        "clock": {"zone": "UTC", "offset_minutes": 0},
+        "pending_reboot": {"reasons": []},
+        "powershell": {"version": "5.1.20348.2849", "language_mode": "FullLanguage"},
+        "execution_policy": {"machine": policy, "user": policy},
+        "ie_enhanced_security": {"administrators": 0, "users": 0},
+        "fips": {"enabled": 0},
+        "dynamic_ports": {"start": 49152, "number": 16384, "in_use": 60},
+        "administrator": True,
+        "firewall": {"profiles": dict.fromkeys(("domain", "private", "public"), profile),
+                     "policy_profiles": dict.fromkeys(("domain", "private", "public"), {"enabled": None, "outbound": None}),
+                     "blocking": []},
+        "services": [],
+        "products": [],
+        "dotnet": {"native": 528449, "wow64": 528449},
+        "dotnet_tls": {view: {"strong_crypto": None, "system_default": None} for view in ("native", "wow64")},
+        "schannel": {"protocols": {}, "hashes": {}, "ciphers": {}, "key_exchange": {}},
+        "cipher_order": {"policy": None, "local": None},
+        "signature_list": {"policy": None, "local": None},
+        "winhttp_protocols": {"native": None, "wow64": None},
+        "roots": {"present": ["df3c24f9bfd666761b268073fe06d1cc8d4f82a4"], "count": 40},
+        "root_update": {"disabled": None},
+        "winhttp_proxy": {"native": None, "wow64": None},
+        "proxy_policy": {"per_user": None},
+        "internet_settings": {"network_service": internet("S-1-5-20"), "local_system": internet("S-1-5-18"),
+                              "session": internet("S-1-5-21-1"), "machine": internet("machine")},
+        "default_proxy": {"machine_config": None, "machine_config_32": None, "service": None, "updater": None},
+        "environment_proxy": {"machine": {"http_proxy": None, "https_proxy": None, "no_proxy": None}},
+        "pac": [],
+    }
+    return {name: known(value) for name, value in facts.items()} | changes
+
+
+def ways(targets: Iterable[str], *choices: str, by: str = "none") -> dict[str, Any]:
+    return {"ways": list(choices), "by": by, "targets": list(targets)}
+
+
+def identity(*taken: dict[str, Any], account: str = "S-1-5-20") -> dict[str, Any]:
+    return known({"account": account, "ways": list(taken)})
+
+
+def all_direct(targets: Iterable[str]) -> dict[str, Any]:
+    targets = list(targets)
+    return {name: identity(ways(targets, "direct")) for name in ("network_service", "local_system", "windows", "session")}
+
+
+def together(*observations: Mapping[str, Any]) -> dict[str, Any]:
+    """One observation over the paths of several."""
+    first = deepcopy(dict(observations[0]))
+    attempts = [one for seen in observations for one in seen["attempts"]]
+    first["attempts"] = [one for one in attempts if one["wave"] == 1] + [one for one in attempts if one["wave"] == 2]
+    first["certificates"] = {digest: one for seen in observations for digest, one in seen["certificates"].items()}
+    return first
+
+
 class World:
     """One observation in the making, over one path, for the given endpoints."""
 
@@ -80,6 +165,8 @@ class World:
         if endpoint.tls:
             asks = {"types": [1], "signature_algorithms": [0x0401, 0x0601], "issuers": 0} if endpoint.phase is Phase.BOOTSTRAP else None
             stages |= self.shown(self.leaf, certificate_request=asks)
+            if endpoint.needed and endpoint.phase in (Phase.REGISTRATION, Phase.BOOTSTRAP, Phase.RUNTIME):
+                stages |= {name: ok(bytes=4000, version="TLSv1.2", signature_algorithm=0x0401) for name in ("hello_sha512", "hello_padded")}
             stages["request"] = answer(404)
             if endpoint.websocket:
                 stages["websocket"] = answer(101)
@@ -168,7 +255,7 @@ class World:
                 if name == "connect":
                     attempt["stages"].pop("request", None)
 
-    def observation(self, seen_at: str, family: str = "windows") -> dict[str, Any]:
+    def observation(self, seen_at: str, family: str = "windows", **more: Any) -> dict[str, Any]:
         attempts = [one for endpoint in self.endpoints for one in (self.first[endpoint.id], *self.more.get(endpoint.id, ()))]
         return deepcopy({
             "schema": 1,
@@ -178,11 +265,11 @@ class World:
             "seen_at": seen_at,
             "elapsed_ms": 900,
             "deadline_ms": 20000,
-            "platform_hello": {"ok": True, "value": {"versions": [772, 771], "suites": [0xC02F], "groups": [29],
-                                                     "signature_algorithms": [0x0401, 0x0601], "extensions": [0], "bytes": 300}},
+            "platform_hello": known(HELLO),
             "attempts": [*attempts, *self.second],
             "rechecks": self.rechecks,
             "certificates": self.certificates,
+            **more,
         })
 
 
@@ -203,4 +290,7 @@ def _ocsp_request(leaf: x509.Certificate, issuer: x509.Certificate) -> bytes:
     return OCSPRequestBuilder().add_certificate(leaf, issuer, SHA1()).build().public_bytes(Encoding.DER)
 
 
-__all__ = ["ADDRESS", "ALERT", "NOT_RUN", "SEEN_AT", "World", "answer", "error", "ok", "whole"]
+__all__ = [
+    "ADDRESS", "ALERT", "HELLO", "NOT_RUN", "SEEN_AT", "World", "all_direct", "answer", "denied", "error", "identity", "internet", "known",
+    "ok", "server_facts", "together", "unknown", "ways", "whole",
+]

@@ -209,10 +209,12 @@ class Response:
     reason: str = ""
     repeated: tuple[tuple[str, str], ...] = ()
     """Headers that may stand more than once."""
+    ahead: int = 0
+    """Seconds by which the date is ahead of this machine's clock."""
 
     def to_bytes(self) -> bytes:
         lines = [f"HTTP/1.1 {self.status} {self.reason or REASONS.get(self.status, 'Status')}"]
-        lines.append(f"Date: {formatdate(usegmt=True)}")
+        lines.append(f"Date: {formatdate(time.time() + self.ahead, usegmt=True)}")
         lines += [f"{name}: {value}" for name, value in (*self.headers.items(), *self.repeated)]
         if self.status != 101:
             lines += [f"Content-Type: {self.type}", f"Content-Length: {len(self.body)}"]

@@ -16,8 +16,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 
-from .commandline import encoded_script, shortened
+from .commandline import encoded_script, shortened, with_prelude
 from .wsman import ERROR_BUSY, ERROR_NO_DATA, Fault, aborted, timed_out
 
 LOGGER = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Command:
         environment: Mapping[str, str],
         folder: str,
         ended: Callable[[CommandRecord], None],
+        prelude: Path | None = None,
     ) -> None:
         self.id = str(uuid.uuid4()).upper()
         self.changed = threading.Condition()
@@ -82,7 +84,7 @@ class Command:
         self._input: queue.Queue[tuple[bytes, bool] | None] = queue.Queue()
         # A session of its own, so that the whole family can be ended by its group.
         self._process = subprocess.Popen(
-            arguments,
+            arguments if prelude is None else with_prelude(arguments, prelude),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import itertools
+from pathlib import Path
 
 _LINE_IN_LOG = 160
 
@@ -71,10 +73,24 @@ def shortened(text: str) -> str:
     return text if len(text) <= _LINE_IN_LOG else text[: _LINE_IN_LOG - 1] + "…"
 
 
+_ENCODED = ("-encodedcommand", "-enc", "-e")
+
+
+def with_prelude(arguments: list[str], prelude: Path) -> list[str]:
+    """The same, but the script in -EncodedCommand runs another one first, in its own process."""
+    changed = list(arguments)
+    for place in range(1, len(arguments)):
+        if arguments[place - 1].lower() in _ENCODED:
+            with contextlib.suppress(binascii.Error, UnicodeDecodeError):
+                script = base64.b64decode(arguments[place], validate=True).decode("utf-16-le")
+                changed[place] = base64.b64encode(f". '{prelude}'; {script}".encode("utf-16-le")).decode()
+    return changed
+
+
 def encoded_script(arguments: list[str]) -> str:
     """The start of the script in -EncodedCommand, on one line; "" without one. Only for the log."""
     for name, value in itertools.pairwise(arguments):
-        if name.lower() in ("-encodedcommand", "-enc", "-e"):
+        if name.lower() in _ENCODED:
             try:
                 script = base64.b64decode(value, validate=True).decode("utf-16-le")
             except (binascii.Error, UnicodeDecodeError):

@@ -14,6 +14,7 @@ import ntpath
 import os
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import uuid
@@ -120,6 +121,7 @@ class WinRMServer:
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._looks: dict[str, str] = {}
 
     def __enter__(self) -> WinRMServer:
         self._closing = False
@@ -134,6 +136,7 @@ class WinRMServer:
             self.port = self._socket.getsockname()[1]
             return self
         self._link_powershell(self._folder.name)
+        self._looks = self.personality.lay_out(Path(self._folder.name))
         self._http = HTTPServer(self)
         self.port = self._http.server_address[1]
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -308,6 +311,18 @@ class WinRMServer:
             "<rsp:InputStreams>stdin</rsp:InputStreams><rsp:OutputStreams>stdout stderr</rsp:OutputStreams></rsp:Shell>"
         )
 
+    def registry_was_written(self) -> bool:
+        """Whether the registry, as the last command left it, is another one than it was given. False without a registry or a command."""
+        before, after = (Path(self._looks.get(name, "")) for name in ("PWSH_REGISTRY_FIXTURE", "PWSH_REGISTRY_FIXTURE_SAVE"))
+        if not after.is_file() or self._folder is None or self._powershell is None:
+            return False
+        # The way it is written out is PowerShell's own: so that of a command that does nothing is what to compare with.
+        untouched = Path(self._folder.name) / "untouched.reg"
+        environment = {**os.environ, "PWSH_REGISTRY_FIXTURE": str(before), "PWSH_REGISTRY_FIXTURE_SAVE": str(untouched)}
+        nothing = "$null = Test-Path HKLM:\\SOFTWARE"
+        subprocess.run([self._powershell, "-NoProfile", "-Command", nothing], env=environment, check=True, stdin=subprocess.DEVNULL)
+        return untouched.read_bytes() != after.read_bytes()
+
     def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         """What a command of this server sees: nothing of the caller's environment but PATH, after the PowerShell's names."""
         if self._folder is None:
@@ -325,17 +340,7 @@ class WinRMServer:
             "POWERSHELL_UPDATECHECK": "Off",
         }
         environment.update(variables)
-        looks = self.personality
-        if looks.registry is not None:
-            environment["PWSH_REGISTRY_FIXTURE"] = str(looks.registry)
-        if looks.modules is not None:
-            environment["PSModulePath"] = str(looks.modules)
-        if looks.trust is not None:
-            environment["SSL_CERT_FILE"] = str(looks.trust)
-            # .NET adds the machine's own folder of roots to the file unless another one is named.
-            environment["SSL_CERT_DIR"] = os.path.join(folder, "no-certificates")
-        environment.update(looks.environment)
-        return environment
+        return {**environment, **self._looks}
 
     def _start(self, request: Request, shell: _Shell) -> str:
         wanted = request.body.find("rsp:CommandLine", NAMES)
@@ -350,7 +355,9 @@ class WinRMServer:
             if shell.deleted or self._closing or self._folder is None:
                 raise aborted()
             try:
-                command = Command(shell.id, line, arguments, shell.environment, self._folder.name, self._write_log)
+                command = Command(
+                    shell.id, line, arguments, shell.environment, self._folder.name, self._write_log, self.personality.prelude,
+                )
             except OSError as error:
                 text = f"The program could not be started: {error}"
                 raise Fault(ERROR_NO_SYSTEM_RESOURCES, "w:InternalError", text, sender=False) from error

@@ -137,11 +137,29 @@ options:
       - An empty dictionary says that it was asked for and could not be had. That is V(unknown) (C(APC903)).
       - The role P(appproxy.connector.preflight#role) does it with C(preflight_as_service).
     type: dict
+  rehearse_trust:
+    description:
+      - Whether a Windows server tries, within itself, TLS 1.2 with a SHA-512 certificate of its own (C(APC214)).
+      - That makes a machine key named C(appproxy.connector rehearsal) and deletes it again, whatever comes of it. What a run that was
+        killed in between left is deleted by the next one. Nothing goes into a certificate store. An audit of keys sees both.
+      - Adds at most six seconds after O(deadline).
+    type: bool
+    default: false
+  rehearse_client_certificate:
+    description:
+      - Whether a Windows server shows the bootstrap service a self-signed certificate, once signed with SHA-256 and once with SHA-512
+        (C(APC216)). The same answer to both says that the path makes no difference.
+      - The key is in memory only. To the service and to any device on the path it looks like a client that gives up in its handshake
+        twice, so ask for it once per network and not for every server. The role does it on the first host of the play alone.
+      - Adds at most twelve seconds after O(deadline).
+    type: bool
+    default: false
 requirements:
   - certifi (on the controller)
   - cryptography (on the controller)
 notes:
-  - Nothing is changed on the target and nothing is left there but what any Ansible module leaves.
+  - Nothing is changed on the target and nothing is left there but what any Ansible module leaves. (See O(rehearse_trust) for the one
+    thing that is made and deleted, if you ask for it.)
   - A host that cannot be reached is not dropped from the play. The result says RV(ignore:reached=false), its verdict is V(inconclusive),
     and M(appproxy.connector.gate) lets Ansible count it as unreachable.
 """

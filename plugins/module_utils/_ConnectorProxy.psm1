@@ -104,9 +104,11 @@ function Get-ConnectorInternetSetting {
     if ($null -ne $bytes) {
         $settings = Read-ConnectorConnection $bytes
     } elseif ($null -ne $values -and @('ProxyEnable', 'ProxyServer', 'AutoConfigURL' | Where-Object { $values.ContainsKey($_) })) {
-        $settings = @{ from = 'values'; auto_detect = $false; pac = $values['AutoConfigURL']; proxy = $null; bypass = $values['ProxyOverride'] }
+        # An empty text, and a value of another type, say nothing.
+        $text = { param($name) if ($values[$name] -is [string] -and $values[$name] -ne '') { $values[$name] } }
+        $settings = @{ from = 'values'; auto_detect = $false; pac = & $text 'AutoConfigURL'; proxy = $null; bypass = & $text 'ProxyOverride' }
         if ($values['ProxyEnable']) {
-            $settings.proxy = $values['ProxyServer']
+            $settings.proxy = & $text 'ProxyServer'
         }
     }
     $settings['sid'] = $Sid
@@ -491,7 +493,11 @@ function Get-ConnectorProxyFact {
     }
     $facts['proxy_policy'] = New-ConnectorFact {
         $path = $script:Settings -replace '^SOFTWARE\\', 'SOFTWARE\Policies\'
-        @{ per_user = Get-ConnectorValue -Path $path -Name 'ProxySettingsPerUser' }
+        $value = Get-ConnectorValue -Path $path -Name 'ProxySettingsPerUser'
+        if ($null -ne $value -and $value -isnot [int] -and $value -isnot [long]) {
+            throw 'ProxySettingsPerUser is no number'
+        }
+        @{ per_user = $value }
     }
     $internet = @{
         network_service = New-ConnectorFact { Get-ConnectorUserSetting 'S-1-5-20' }
@@ -511,7 +517,10 @@ function Get-ConnectorProxyFact {
         }
         $machine = @{}
         foreach ($name in 'http_proxy', 'https_proxy', 'no_proxy') {
-            $machine[$name] = $values[$name]
+            $machine[$name] = $null
+            if ($null -ne $values[$name]) {
+                $machine[$name] = [string] $values[$name]
+            }
         }
         @{ machine = $machine }
     }

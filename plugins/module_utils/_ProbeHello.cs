@@ -173,7 +173,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
         // for the usual one, or one of Stage.Further.
         public static byte[] Write(PlatformHello platform, string serverName, string variant, out string template)
         {
-            bool own = platform != null && platform.Tls12Suites().Any();
+            // What only says a word of renegotiation (0x00ff) is no suite.
+            bool own = platform != null && platform.Tls12Suites().Any(suite => suite != 0xff);
             template = own ? "platform" : "recorded";
             return (own ? platform : Recorded).Write(serverName, variant);
         }

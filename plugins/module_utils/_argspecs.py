@@ -43,6 +43,8 @@ JUDGING_OPTIONS = {
     "seen_from": {"type": "str", "choices": ["server", "jump_host", "controller"]},
     "installing_user": {"type": "str"},
     "service_observation": {"type": "dict"},
+    "rehearse_trust": {"type": "bool", "default": False},
+    "rehearse_client_certificate": {"type": "bool", "default": False},
 }
 
 RUN_OPTIONS = {

@@ -41,6 +41,10 @@ class PlatformHello(NamedTuple):
     def suites_of_12(self) -> Tuple[int, ...]:
         return tuple(suite for suite in self.suites if suite >> 8 != 0x13)
 
+    def speaks_12(self) -> bool:
+        """Whether it has a suite for TLS 1.2; the one that only says a word of renegotiation is none."""
+        return any(suite != RENEGOTIATION_SCSV for suite in self.suites_of_12())
+
     def groups_of_12(self) -> Tuple[int, ...]:
         """Curves up to x448 and the finite fields of RFC 7919; the newer ones are for TLS 1.3 alone."""
         return tuple(group for group in self.groups if group <= 30 or 0x0100 <= group <= 0x0104)

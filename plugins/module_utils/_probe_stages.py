@@ -157,7 +157,7 @@ async def _tunnel(board: Board, attempt: Attempt, wire: Wire) -> bool:
 def _like(board: Board) -> PlatformHello:
     """The platform's own, where it has something for TLS 1.2."""
     platform = board.platform_hello
-    return platform if platform is not None and platform.suites_of_12() else RECORDED
+    return platform if platform is not None and platform.speaks_12() else RECORDED
 
 
 def _build(board: Board, attempt: Attempt, variant: str = "") -> bytes:

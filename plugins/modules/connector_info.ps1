@@ -9,6 +9,7 @@
 #AnsibleRequires -PowerShell ..module_utils._ConnectorFact
 #AnsibleRequires -PowerShell ..module_utils._ConnectorHost
 #AnsibleRequires -PowerShell ..module_utils._ConnectorProxy
+#AnsibleRequires -PowerShell ..module_utils._ConnectorRehearsal
 
 Set-StrictMode -Version 2.0
 
@@ -115,7 +116,18 @@ $observation['identities'] = $null
 if ($null -ne $ways) {
     $observation['identities'] = $ways.identities
 }
+$rehearsals = @{}
+if ($null -ne $facts -and $request['host']['rehearse_trust']) {
+    $rehearsals['trust'] = Invoke-ConnectorTrustRehearsal
+}
+if ($request['rehearse_client_certificate']) {
+    $target = $request['rehearse_client_certificate']['target']
+    $rehearsals['client_certificate'] = Invoke-ConnectorClientCertificateRehearsal -Request $request -Target $target
+}
 $observation['rehearsals'] = $null
+if ($rehearsals.Count -gt 0) {
+    $observation['rehearsals'] = $rehearsals
+}
 
 $observation['engine'] = @{
     name = 'connector_info'

@@ -278,7 +278,8 @@ sha512:
   type: dict
   contains:
     machine:
-      description: V(offers), V(does_not_offer), V(unknown) or V(not_seen) (what looked is not the server).
+      description: >-
+        V(offers), V(does_not_offer), V(cannot_use) (a rehearsal failed), V(unknown) or V(not_seen) (what looked is not the server).
       type: str
       sample: offers
     path:

@@ -111,8 +111,6 @@ def test_one_remote_command_for_each_server(folder: Path, state: Path) -> None:
 SHOWN_ELSEWHERE = {
     "APC904": "`tests/integration/test_targets.py`: no network makes a target too old",
     "APC905": "`tests/integration/test_targets.py`: no network takes a library away",
-    "APC214": "`tests/unit/test_judge_ways.py`: no engine of this release rehearses",
-    "APC216": "`tests/unit/test_judge_ways.py`: no engine of this release rehearses",
     "APC422": "`tests/unit/test_judge_server.py`: this PowerShell knows no constrained language",
 }
 """Findings that no network and no server of the lab makes: where they are shown."""

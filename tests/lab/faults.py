@@ -9,6 +9,7 @@ A fault is a function of the world; one with a choice in it is a function that g
 from __future__ import annotations
 
 import contextlib
+import re
 import ssl
 import struct
 import threading
@@ -265,6 +266,16 @@ def sha512_first_cut(world: World) -> str:
     def cut(data: bytes, passed: int) -> bytes | None:
         hello = read_client_hello(data)
         return None if hello is not None and hello.signature_algorithms[:1] == (0x0601,) else data
+
+    return relayed(up=cut)(world)
+
+
+def sha512_certificate_cut(world: World) -> str:
+    """A box that resets clients which sign with RSA and SHA-512; hellos pass, whatever they put first."""
+
+    def cut(data: bytes, passed: int) -> bytes | None:
+        # CertificateVerify of at most 512 bytes, in the clear.
+        return None if re.search(rb"\x0f\x00[\x00\x01\x02].\x06\x01", data, re.DOTALL) and read_client_hello(data) is None else data
 
     return relayed(up=cut)(world)
 

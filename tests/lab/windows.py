@@ -18,6 +18,7 @@ from . import faults
 from .fleet import Lab
 from .personalities import CIM, SERVER_2012_R2, SERVER_2016, SERVER_2019, SERVER_2022, SERVER_2025, Personality
 from .scenarios import (
+    BOOTSTRAP,
     EVERY_TLS,
     FAIL,
     INCONCLUSIVE,
@@ -117,6 +118,11 @@ class WindowsServer:
     looks: Callable[[Around], Personality]
 
     @property
+    def alone(self) -> bool:
+        """Played in a run of its own: the role shows a certificate on the first host of a play only."""
+        return bool(self.scenario.variables.get("preflight_rehearse_client_certificate"))
+
+    @property
     def name(self) -> str:
         return self.scenario.name
 
@@ -199,6 +205,8 @@ HARDENED = (
     ),
 )
 
+_REHEARSE = {"preflight_rehearse_trust": True, "preflight_rehearse_client_certificate": True}
+
 SHA512 = (
     _row(
         "sha512-path-cuts", "The machine is fine, and a firewall resets hellos that put SHA-512 first.", SERVER_2022,
@@ -216,6 +224,23 @@ SHA512 = (
     _row(
         "sha512-inspected-without-root", "TLS is inspected; the company's root is not installed.", SERVER_2022,
         {"APC141": FAIL, "APC145": WARN, "APC152": WARN}, NOT_READY, faults={EVERY_TLS: faults.inspected},
+    ),
+)
+
+REHEARSALS = (
+    _row("rehearsed", "Both rehearsals are asked for, and nothing stands in the way.", SERVER_2022, variables=_REHEARSE),
+    _row(
+        "rehearsed-cut", "A firewall lets hellos through and resets clients that sign with SHA-512.", SERVER_2022, {"APC216": FAIL},
+        NOT_READY, faults={BOOTSTRAP: faults.sha512_certificate_cut}, variables=_REHEARSE,
+    ),
+    _row(
+        "rehearsed-in-vain", "Only suites for ECDSA are left; the service has ECDSA certificates, the connector's would be RSA.",
+        _with(tls="CipherString = ECDHE-ECDSA-AES128-GCM-SHA256"), {"APC214": FAIL}, NOT_READY, faults={EVERY_TLS: faults.ecdsa},
+        variables={"preflight_rehearse_trust": True},
+    ),
+    _row(
+        "rehearsed-never-asked", "The bootstrap service asks for no certificate in its first flight.", SERVER_2022, {"APC216": UNKNOWN},
+        INCONCLUSIVE, faults={BOOTSTRAP: faults.client_certificate_never}, variables=_REHEARSE,
     ),
 )
 
@@ -347,7 +372,7 @@ WAYS = (
          variables=_BY_INSTALLER),
 )
 
-WINDOWS: tuple[WindowsServer, ...] = (*DEFAULTS, *HARDENED, *SHA512, *STATES, *WAYS)
+WINDOWS: tuple[WindowsServer, ...] = (*DEFAULTS, *HARDENED, *SHA512, *REHEARSALS, *STATES, *WAYS)
 
 
 def looks(lab: Lab, name: str) -> Personality:

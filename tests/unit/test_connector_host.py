@@ -252,8 +252,8 @@ WANTED = {"services": ["wapcsvc", r"o'brien\x", "absent"], "products": ["microso
 REFUSALS = ("unauthorized", "native", "wbem", "com")
 
 
-def case(name: str, cim: Mapping[str, Any], wanted: Mapping[str, Any] = WANTED, *, registry_denied: bool = False) -> dict[str, Any]:
-    return {"name": name, "cim": cim, "wanted": wanted, "registry_denied": registry_denied}
+def case(name: str, cim: Mapping[str, Any], wanted: Mapping[str, Any] | None = None, *, registry_denied: bool = False) -> dict[str, Any]:
+    return {"name": name, "cim": cim, "wanted": WANTED if wanted is None else wanted, "registry_denied": registry_denied}
 
 
 def every(answer: Any) -> dict[str, Any]:

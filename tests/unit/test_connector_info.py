@@ -59,9 +59,10 @@ Import-Module (Join-Path $Utils 'powershell/Ansible.ModuleUtils.AddType.psm1')
 $basic = Get-ChildItem (Join-Path $Utils 'csharp/*') -Include Ansible.Basic.cs, Ansible.Secrets.cs |
     ForEach-Object { Get-Content -Raw $_.FullName }
 $probe = Get-ChildItem (Join-Path $Plugins 'module_utils/_Probe*.cs') | ForEach-Object { Get-Content -Raw $_.FullName }
-$more = Get-ChildItem (Join-Path $Plugins 'module_utils/*') -Include _WinHttp.cs | ForEach-Object { Get-Content -Raw $_.FullName }
+$more = Get-ChildItem (Join-Path $Plugins 'module_utils/*') -Include _WinHttp.cs, _Rehearsal.cs |
+    ForEach-Object { Get-Content -Raw $_.FullName }
 Add-CSharpType -References (@($probe) + @($more) + @(Get-Content -Raw $Fuzz) + @($basic))
-foreach ($name in '_ConnectorFact', '_ConnectorHost', '_ConnectorProxy') {
+foreach ($name in '_ConnectorFact', '_ConnectorHost', '_ConnectorProxy', '_ConnectorRehearsal') {
     $body = [scriptblock]::Create((Get-Content -Raw (Join-Path $Plugins "module_utils/$name.psm1")))
     New-Module -Name $name -ScriptBlock $body | Import-Module
 }

@@ -534,7 +534,7 @@ def test_the_answer_counts_the_rehearsal(looks: Callable[..., Looks]) -> None:
     failed = {"passed": False, "version": "", "error": "no common algorithm", "swept": False, "deleted": True}
     made.more["rehearsals"] = {"trust": known(failed), "client_certificate": unknown("not_asked")}
     told = made.judge().result["sha512"]
-    assert (told["machine"], told["rehearsed"]) == ("does_not_offer", True)
+    assert (told["machine"], told["rehearsed"]) == ("cannot_use", True)
 
 
 @pytest.mark.parametrize(("how", "path"), [

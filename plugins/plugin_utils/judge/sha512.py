@@ -26,6 +26,8 @@ NOT_OFFERED = "APC211"
 class Machine(str, Enum):
     OFFERS = "offers"
     DOES_NOT = "does_not_offer"
+    CANNOT = "cannot_use"
+    """It may offer it, and the rehearsal with a certificate of its own failed."""
     UNKNOWN = "unknown"
     NOT_SEEN = "not_seen"
     """What looked is not the server."""
@@ -71,6 +73,7 @@ class Answer:
 _MACHINE = {
     Machine.OFFERS: "this server offers it",
     Machine.DOES_NOT: "this server does not offer it",
+    Machine.CANNOT: "this server cannot use it",
     Machine.UNKNOWN: "what this server offers is not known",
     Machine.NOT_SEEN: "the server itself was not looked at",
 }
@@ -91,7 +94,7 @@ def _machine(rows: Sequence[Row], observation: Observation, seen_from: SeenFrom)
     if seen_from is not SeenFrom.SERVER:
         return Machine.NOT_SEEN
     if any(row.id == TRUST and row.status is Status.FAIL for row in rows):
-        return Machine.DOES_NOT
+        return Machine.CANNOT
     if observation.platform_hello is None:
         return Machine.DOES_NOT if any(row.id == NOT_OFFERED and row.status is Status.FAIL for row in rows) else Machine.UNKNOWN
     return Machine.OFFERS if RSA_SHA512 in observation.platform_hello.signature_algorithms else Machine.DOES_NOT

@@ -69,6 +69,7 @@ _POLICY = _object(enable_scripts=_NUMBER, policy=_TEXT)
 _PROFILES = _every(_object(enabled=_NUMBER, outbound=_NUMBER))
 _DOTNET_TLS = _object(strong_crypto=_NUMBER, system_default=_NUMBER)
 _WINHTTP = maybe(_object(kind=text, proxy=_TEXT, bypass=_TEXT))
+_ANSWERED = _object(code=text, alert=_NUMBER)
 _SETTINGS = _object(**{"sid": text, "from": text, "auto_detect": flag, "pac": _TEXT, "proxy": _TEXT, "bypass": _TEXT})
 _DEFAULT_PROXY = maybe(_object(
     path=text, enabled=flag, address=_TEXT, bypass_on_local=_TEXT, use_system_default=_TEXT, script=_TEXT, bypass=texts,
@@ -115,14 +116,20 @@ SHAPES: Mapping[str, Reader] = {
 }
 """What a known fact is made of. The order is the one of docs/observation.md."""
 
+REHEARSALS: Mapping[str, Reader] = {
+    "trust": _object(passed=flag, version=_TEXT, error=_TEXT, swept=flag, deleted=flag),
+    "client_certificate": _object(asked=flag, target=text, path=text, sha256=_ANSWERED, sha512=_ANSWERED),
+}
+"""What came of a rehearsal that could be made."""
+
 
 def _any(value: Any, where: str) -> Any:
     return value
 
 
 def parse_fact(name: str, value: Any, where: str) -> Fact:
-    """Raises ObservationError. A fact that is not in SHAPES keeps its value as it is."""
-    fact: Fact = _fact(SHAPES.get(name, _any))(value, where)
+    """Raises ObservationError. A fact that is in neither table keeps its value as it is."""
+    fact: Fact = _fact({**SHAPES, **REHEARSALS}.get(name, _any))(value, where)
     return fact
 
 

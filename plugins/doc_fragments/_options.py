@@ -134,7 +134,7 @@ options:
     description:
       - What was seen before as Network Service, by a task with become. RV(ignore:observation) of M(appproxy.connector.connectivity) with
         O(return_observation=true). Both are judged together.
-      - An empty dictionary says that it was asked for and could not be had. That is V(unknown) (C(APC903)).
+      - A dictionary without C(schema) says that it was asked for and could not be had, and its C(msg) why. That is V(unknown) (C(APC903)).
       - The role P(appproxy.connector.preflight#role) does it with C(preflight_as_service).
     type: dict
   rehearse_trust:

@@ -57,7 +57,14 @@ class Options:
     rehearse_trust: bool
     rehearse_client_certificate: bool
     service_observation: Mapping[str, Any] | None
-    """What was seen as the service itself; empty where it was asked for and not had."""
+    """What was seen as the service itself; without `schema` where it was asked for and not had, with `msg` then, if somebody said why."""
+
+    @property
+    def as_service_failed(self) -> str | None:
+        """Why the look as the service itself, which was asked for, is not there; None where it is, or nobody asked."""
+        if self.service_observation is None or "schema" in self.service_observation:
+            return None
+        return " ".join(str(self.service_observation.get("msg") or "it did not succeed").split())[:300]
 
     @property
     def version(self) -> tuple[int, ...] | None:

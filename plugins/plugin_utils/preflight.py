@@ -159,7 +159,7 @@ def _judged(plan_: Plan, observation: Observation) -> Judgement:
         waivers=options.waivers, host=plan_.host, today=options.as_of.date(),
         connector_version=options.version, installing_user=options.installing_user, rehearse_trust=options.rehearse_trust,
         rehearse_client_certificate=options.rehearse_client_certificate,
-        as_service_failed="it did not succeed" if options.service_observation is not None and not options.service_observation else None,
+        as_service_failed=options.as_service_failed,
     )
     return judge(plan_.endpoints, observation, plan_.roots, asked)
 
@@ -167,7 +167,7 @@ def _judged(plan_: Plan, observation: Observation) -> Judgement:
 def _observed(plan_: Plan, answer: Any) -> Observation:
     """What the session saw, and beside it what was seen as the service. Raises ObservationError."""
     seen, as_service = parse_observation(answer), plan_.options.service_observation
-    if not as_service:
+    if as_service is None or plan_.options.as_service_failed is not None:
         return seen
     known = plan_.options.installing_user is not None
     of_service = {endpoint.id for endpoint in plan_.endpoints if identity_of(endpoint, known) in AS_THE_SERVICE}
@@ -255,7 +255,8 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
 
 def _not_as_them(options: Options, observation: Observation | None, account: str) -> list[str]:
     """Identities whose own eyes nobody had."""
-    left_out = [] if options.service_observation else [NOT_THE_SERVICE.format(account=account)]
+    seen_as_service = options.service_observation is not None and options.as_service_failed is None
+    left_out = [] if seen_as_service else [NOT_THE_SERVICE.format(account=account)]
     if observation is not None and observation.identities is not None and options.installing_user is None:
         left_out.append(NOT_THE_INSTALLER)
     pac = (observation.host or {}).get("pac") if observation is not None else None

@@ -59,7 +59,16 @@ def test_these_findings_and_no_other(row: WindowsServer, outcome: Outcome) -> No
 
 
 def test_one_remote_command_for_each_server(outcome: Outcome) -> None:
-    assert outcome.commands == dict.fromkeys((row.name for row in WINDOWS), 1)
+    # The opt-in look as Network Service is a second task.
+    assert outcome.commands == {row.name: 1 + row.scenario.variables.get("preflight_as_service", False) for row in WINDOWS}
+
+
+def test_both_looks_are_judged_together(outcome: Outcome) -> None:
+    looked = "the way that the service's own identity (Network Service) would take: seen as LAB\\engineer"
+    assert looked not in outcome.hosts["as-service"]["not_covered"]
+    assert looked in outcome.hosts["default-2022"]["not_covered"]
+    (finding,) = [one for one in outcome.hosts["as-service-refused"]["findings"] if one["id"] == "APC903"]
+    assert "the network as Network Service" in finding["evidence"]["facts"]
 
 
 def test_no_registry_was_written(outcome: Outcome) -> None:

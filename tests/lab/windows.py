@@ -372,7 +372,15 @@ WAYS = (
          variables=_BY_INSTALLER),
 )
 
-WINDOWS: tuple[WindowsServer, ...] = (*DEFAULTS, *HARDENED, *SHA512, *REHEARSALS, *STATES, *WAYS)
+AS_SERVICE = (
+    _row("as-service", "The network is looked at as Network Service, too.", SERVER_2022, variables={"preflight_as_service": True}),
+    _row(
+        "as-service-refused", "Ansible may not become Network Service.", _with(becomes=False), {"APC903": UNKNOWN}, INCONCLUSIVE,
+        variables={"preflight_as_service": True},
+    ),
+)
+
+WINDOWS: tuple[WindowsServer, ...] = (*DEFAULTS, *HARDENED, *SHA512, *REHEARSALS, *STATES, *WAYS, *AS_SERVICE)
 
 
 def looks(lab: Lab, name: str) -> Personality:

@@ -46,6 +46,7 @@ class Personality:
     files: path below the system drive (with /) to content: %SystemRoot% is Windows, %ProgramFiles% is Program Files.
     trust: a PEM file with all the roots that the server trusts; None leaves the machine's own.
     account: the session's, DOMAIN\\name.
+    becomes: whether become with runas works; the account changes by name only.
     accounts: other accounts that Windows knows, to their SIDs.
     tls: lines of OpenSSL's configuration for what the server's TLS offers by itself; OpenSSL stands for Schannel here.
     environment: more variables for what is started, over everything else.
@@ -60,6 +61,7 @@ class Personality:
     trust: Path | None = None
     account: str = "LAB\\engineer"
     administrator: bool = True
+    becomes: bool = True
     accounts: Mapping[str, str] = field(default_factory=dict)
     tls: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -79,6 +81,7 @@ class Personality:
         variables = {
             "SystemDrive": "C:", "SystemRoot": str(drive / "Windows"), "ProgramFiles": str(drive / "Program Files"),
             "LAB_CIM": str(folder / "cim.json"), "LAB_ACCOUNT": self.account, "LAB_SID": "S-1-5-21-1-2-3-500",
+            "LAB_BECOMES": "yes" if self.becomes else "no", "LAB_PRELUDE": str(PRELUDE),
             "LAB_ADMINISTRATOR": "yes" if self.administrator else "no", "LAB_ACCOUNTS": json.dumps(dict(self.accounts)),
         }
         if self.registry:

@@ -55,11 +55,39 @@ class LabWinHttp {
     }
 }
 
+# Ansible's become with runas logs another account on. Here only the name changes: it is the same account of this machine.
+[NoRunspaceAffinity()]
+class LabBecome {
+    static [object] CreateProcessAsUser(
+        [string] $user, [object] $password, [object] $flags, [object] $type, [string] $program, [string] $line, [string] $folder,
+        [object] $environment, [string] $text
+    ) {
+        if ($env:LAB_BECOMES -ne 'yes') {
+            throw [System.ComponentModel.Win32Exception]::new('Failed to get token for NetworkService become user required for become')
+        }
+        $script = [System.Text.Encoding]::Unicode.GetString([System.Convert]::FromBase64String($line.Split(' ')[-1]))
+        $whole = [System.Convert]::ToBase64String([System.Text.Encoding]::Unicode.GetBytes(". '$env:LAB_PRELUDE'; $script"))
+        $start = [System.Diagnostics.ProcessStartInfo]::new([System.Environment]::ProcessPath)
+        '-NonInteractive', '-NoProfile', '-EncodedCommand', $whole | ForEach-Object { $start.ArgumentList.Add($_) }
+        $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $true
+        $start.Environment['LAB_ACCOUNT'] = $user
+        $start.Environment['LAB_SID'] = 'S-1-5-20'
+        $process = [System.Diagnostics.Process]::Start($start)
+        $out = $process.StandardOutput.ReadToEndAsync()
+        $errors = $process.StandardError.ReadToEndAsync()
+        $process.StandardInput.Write($text)
+        $process.StandardInput.Close()
+        $process.WaitForExit()
+        return @{ StandardOut = $out.Result; StandardError = $errors.Result; ExitCode = $process.ExitCode }
+    }
+}
+
 $accelerators = [psobject].Assembly.GetType('System.Management.Automation.TypeAccelerators')
 $names = @{
     'System.Security.Principal.WindowsIdentity' = [LabIdentity]
     'System.Security.Principal.WindowsPrincipal' = [LabPrincipal]
     'System.Security.Principal.NTAccount' = [LabAccount]
+    'Ansible.Become.BecomeUtil' = [LabBecome]
     'ansible_collections.appproxy.connector.plugins.module_utils._WinHttp.WinHttp' = [LabWinHttp]
 }
 foreach ($name in $names.Keys) {

@@ -56,6 +56,7 @@ options:
   deadline:
     description:
       - Seconds after which looking ends on the target, V(5) to V(600). What was not reached by then is V(unknown).
+      - Where proxy scripts (PAC) are set on a Windows server, asking them comes before that and takes at most six seconds.
     type: int
     default: 20
   checks:
@@ -126,7 +127,7 @@ options:
     choices: [server, jump_host, controller]
   installing_user:
     description:
-      - Who will run the installer, C(DOMAIN\\name), C(name@domain) or a SID. Its proxy settings count for the sign-in and the registration.
+      - Who will run the installer, C(DOMAIN\name), C(name@domain) or a SID. Its proxy settings count for the sign-in and the registration.
       - They can be read only while that account is logged on to the server. If it is not, C(APC508) says so. The settings of the account
         that Ansible uses are never taken in their place.
     type: str

@@ -9,7 +9,7 @@
 
 Set-StrictMode -Version 2.0
 
-$script:CimSeconds = 8
+$script:CimSeconds = 5
 $script:Schannel = 'SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL'
 $script:Views = [ordered] @{ native = 'SOFTWARE'; wow64 = 'SOFTWARE\WOW6432Node' }
 

@@ -396,6 +396,14 @@ function Get-ConnectorIdentityWay {
     account's Internet settings; Windows itself into the WinHTTP proxy and the Internet settings.
     #>
     param([System.Collections.IDictionary] $World, [string] $Identity, $Target)
+    $source = 'default_proxy'
+    if ($Identity -eq 'windows') {
+        $source = 'winhttp_proxy'
+    }
+    if ($null -ne $World.unread[$source]) {
+        # What could not be read must not pass for "nothing is set".
+        throw (New-ConnectorException $World.unread[$source].code $World.unread[$source].message)
+    }
     if ($Identity -eq 'windows') {
         $winhttp = $World.winhttp
         if ($null -ne $winhttp -and $winhttp.kind -eq 'named') {
@@ -526,7 +534,7 @@ function Get-ConnectorProxyFact {
     }
     $world = @{
         winhttp = $null; configs = @{ service = $null; updater = $null; machine_config = $null }; internet = $internet
-        per_machine = $false; scripts = [ordered] @{}; clock = [System.Diagnostics.Stopwatch]::StartNew()
+        unread = @{}; per_machine = $false; scripts = [ordered] @{}; clock = [System.Diagnostics.Stopwatch]::StartNew()
     }
     if ($facts.winhttp_proxy.ok) {
         $world.winhttp = $facts.winhttp_proxy.value.native
@@ -536,6 +544,11 @@ function Get-ConnectorProxyFact {
     }
     if ($facts.proxy_policy.ok) {
         $world.per_machine = $facts.proxy_policy.value.per_user -eq 0
+    }
+    foreach ($source in 'winhttp_proxy', 'default_proxy') {
+        if (-not $facts[$source].ok) {
+            $world.unread[$source] = $facts[$source].error
+        }
     }
     $accounts = [ordered] @{ network_service = 'S-1-5-20'; local_system = 'S-1-5-18'; windows = 'S-1-5-20'; session = $Account }
     if ($Wanted['installing_user']) {

@@ -33,7 +33,7 @@ EXAMPLES = r"""
 - name: Can this person install a connector here
   appproxy.connector.server:
     tenant_id: 00000000-1111-2222-3333-444444444444
-    installing_user: CONTOSO\\installer
+    installing_user: CONTOSO\installer
 """
 
 RETURN = r"""

@@ -60,7 +60,7 @@ def test_these_findings_and_no_other(row: WindowsServer, outcome: Outcome) -> No
 
 def test_one_remote_command_for_each_server(outcome: Outcome) -> None:
     # The opt-in look as Network Service is a second task.
-    assert outcome.commands == {row.name: 1 + row.scenario.variables.get("preflight_as_service", False) for row in WINDOWS}
+    assert outcome.commands == {row.name: 1 + (row.scenario.variables.get("preflight_as_service") is True) for row in WINDOWS}
 
 
 def test_both_looks_are_judged_together(outcome: Outcome) -> None:

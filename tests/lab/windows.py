@@ -120,7 +120,7 @@ class WindowsServer:
     @property
     def alone(self) -> bool:
         """Played in a run of its own: the role shows a certificate on the first host of a play only."""
-        return bool(self.scenario.variables.get("preflight_rehearse_client_certificate"))
+        return self.scenario.variables.get("preflight_rehearse_client_certificate") is True
 
     @property
     def name(self) -> str:
@@ -228,6 +228,11 @@ SHA512 = (
 )
 
 REHEARSALS = (
+    _row(
+        "rehearsal-declined", "As an extra variable a false is a text.", SERVER_2022,
+        variables={"preflight_rehearse_trust": "false", "preflight_rehearse_client_certificate": "false", "preflight_as_service": "false"},
+        faults={BOOTSTRAP: faults.sha512_certificate_cut},
+    ),
     _row("rehearsed", "Both rehearsals are asked for, and nothing stands in the way.", SERVER_2022, variables=_REHEARSE),
     _row(
         "rehearsed-cut", "A firewall lets hellos through and resets clients that sign with SHA-512.", SERVER_2022, {"APC216": FAIL},
@@ -257,6 +262,19 @@ def _cim(name: str, **values: Any) -> dict[str, Any]:
     *others, last = CIM[name]
     return {name: [*others, {**last, **values}]}
 
+
+_UNREADABLE = (
+    key(r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\Lsa\FipsAlgorithmPolicy", Enabled='"0"')
+    + key(r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\.NETFramework\v4.0.30319", SchUseStrongCrypto='"1"')
+    + key(r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\NET Framework Setup\NDP\v4\Full", Release='"528449"')
+    + key(_TLS12, Enabled='"1"')
+    + key(r"HKEY_LOCAL_MACHINE\SOFTWARE\Policies\Microsoft\Windows\PowerShell", EnableScripts='"1"')
+    + key(r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Active Setup\Installed Components\{A509B1A7-37EF-4b3f-8CFC-4F3A74704073}",
+          IsInstalled='"0"')
+    + key(r"HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Internet Settings\Connections", WinHttpSettings="hex:28,00")
+    + key(rf"{SYSTEM_HIVE}\{_INTERNET}\Connections", DefaultConnectionSettings="hex:46,00")
+)
+"""Values of a wrong type, or cut short."""
 
 STATES = (
     _row(
@@ -300,7 +318,8 @@ STATES = (
          {"APC453": WARN}),
     _row("not-administrator", "The session's account is no administrator.", _with(administrator=False), {"APC471": FAIL}, NOT_READY),
     _row(
-        "facts-denied", "CIM gives nothing away.", _with(cim=dict.fromkeys(CIM, "denied")), {"APC903": UNKNOWN}, INCONCLUSIVE,
+        "facts-denied", "CIM gives nothing away, and half of what the registry says cannot be read as what it must be.",
+        _with(_UNREADABLE, cim=dict.fromkeys(CIM, "denied")), {"APC903": UNKNOWN}, INCONCLUSIVE,
     ),
 )
 

@@ -94,7 +94,7 @@ def settings(**values: Any) -> dict[str, Any]:
 def world(**changes: Any) -> dict[str, Any]:
     """Of Get-ConnectorIdentityWay: every account without a setting, but for what is changed."""
     internet = {name: settings() for name in ("network_service", "local_system", "session", "machine")}
-    return {"winhttp": None, "configs": {"service": None, "updater": None, "machine_config": None}, "per_machine": False,
+    return {"winhttp": None, "configs": {"service": None, "updater": None, "machine_config": None}, "unread": {}, "per_machine": False,
             **changes, "internet": {**internet, **changes.get("internet", {})}}
 
 
@@ -210,6 +210,9 @@ CASES: dict[str, tuple[str, list[Any], Any]] = {
         *choice("network_service", script("http://gone.example/", proxy="p.example:8080")), way(P, by="internet_settings")),
     "a script in a file": (*choice("network_service", script("file://c:/x.pac")), "pac_not_evaluated"),
     "no call": (*choice("network_service", script("http://pac.example/throws")), "pac_not_evaluated"),
+    "WinHTTP's proxy unread": (*choice("windows", world(unread={"winhttp_proxy": {"code": "failed", "message": "no"}})), "failed"),
+    "another's unread": (*choice("session", world(unread={"winhttp_proxy": {"code": "failed", "message": "no"}})), way("direct")),
+    "a file unread": (*choice("network_service", world(unread={"default_proxy": {"code": "denied", "message": "no"}})), "denied"),
     "settings denied": (
         *choice("network_service", world(internet={"network_service": {"ok": False, "error": {"code": "denied", "message": "no"}}})),
         "denied"),

@@ -152,6 +152,7 @@ def _rows(look: _Look, asked: Asked) -> tuple[Row, ...]:
     rows = samples.judge_samples(rows, look.routes)
     rows = certificate.judge_sign_in_alone(rows)
     if look.detected:
+        rows = ways.explain_by_revocation_way(rows)
         rows = ways.explain_captured(rows, look.endpoints, look.observation, asked.installing_user is not None)
     rows = (*rows, *_of_the_server(look, asked))
     rows = rehearsals.confirm(clock.explain_times(rows))

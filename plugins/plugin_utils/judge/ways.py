@@ -291,7 +291,7 @@ def explain_captured(
         for id_ in captured if id_ in failing
     ]
     explained = tuple(
-        replace(row, because=(*row.because, CAPTURED)) if row.endpoint and row.endpoint.id in failing and row.path == DIRECT
+        replace(row, because=(*row.because, CAPTURED)) if row.endpoint and row.endpoint.id in captured and row.path == DIRECT
         and row.status in (Status.FAIL, Status.UNKNOWN) else row
         for row in rows
     )
@@ -299,11 +299,22 @@ def explain_captured(
 
 
 def explain_revocation(ways: RevocationWays, windows: Sequence[Row], service: Sequence[Row]) -> tuple[Row, ...]:
-    """Windows' own rows, and the cause of what fails there where the service's way brings the lists."""
+    """Windows' own rows, and the cause of what fails there where the service's way brings the lists (see explain_by_revocation_way)."""
     broken = [row for row in windows if row.status is Status.FAIL and row.endpoint and row.endpoint.needed]
     works = not any(row.status in (Status.FAIL, Status.UNKNOWN) and row.endpoint and row.endpoint.needed for row in service)
     if ways.windows == ways.service or not broken or not works:
         return (*windows, Row(REVOCATION_WAY, Status.PASS, None, None))
     evidence = {"windows_way": _in_words(ways.windows), "service_way": _in_words(ways.service)}
     causes = [Row(REVOCATION_WAY, Status.FAIL, row.endpoint, ways.windows, evidence) for row in broken]
-    return (*causes, *(replace(row, because=(*row.because, REVOCATION_WAY)) if row in broken else row for row in windows))
+    return (*causes, *windows)
+
+
+def explain_by_revocation_way(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Whatever is wrong on Windows' way at the hosts that it fetches from has that way as its cause."""
+    rows = tuple(rows)
+    wrong = {row.path for row in rows if row.id == REVOCATION_WAY and row.status is Status.FAIL}
+    return tuple(
+        replace(row, because=(*row.because, REVOCATION_WAY)) if row.path in wrong and row.id != REVOCATION_WAY and row.endpoint
+        and row.endpoint.phase is Phase.REVOCATION and row.status in (Status.FAIL, Status.WARN, Status.UNKNOWN) else row
+        for row in rows
+    )

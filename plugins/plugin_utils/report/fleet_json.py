@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..judge.fold import some
 from ..judge.observed import COULD_NOT_OBSERVE
 from ..model import Owner, Severity, Status, Verdict
 
@@ -48,7 +49,7 @@ def build(begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, *, com
     """rows are read one by one, and only what the fleet's report needs of each is kept."""
     hosts: list[dict[str, Any]] = []
     causes: dict[tuple[Any, ...], dict[str, Any]] = {}
-    remarks: list[str] = []
+    remarks: dict[str, list[str]] = {}
     not_covered: list[str] = []
     redirected = False
     for row in rows:
@@ -56,7 +57,8 @@ def build(begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, *, com
         hosts.append(_host(row, report))
         for cause in report["causes"]:
             _fold(causes, row.host, cause)
-        remarks.extend(item for item in report.get("remarks", ()) if item not in remarks)
+        for remark in report.get("remarks", ()):
+            remarks.setdefault(remark, []).append(row.host)
         if report["verdict"] == Verdict.READY.value:
             # What a ready server may still meet. Of the others there is nothing to be too sure of.
             not_covered.extend(item for item in report.get("not_covered", ()) if item not in not_covered)
@@ -72,7 +74,7 @@ def build(begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, *, com
         "connect_to": redirected,
         "causes": sorted(causes.values(), key=_importance),
         "hosts": hosts,
-        "remarks": remarks,
+        "remarks": [remark if len(of) == len(hosts) else f"{some(of)}: {remark}" for remark, of in remarks.items()],
         "not_covered": not_covered,
     }
 

@@ -162,6 +162,7 @@ def observation(request: dict[str, Any], world: World, stages: Stages) -> dict[s
         "deadline_ms": request["deadline_ms"],
         "platform_hello": known(HELLO),
         "host": server_facts(),
+        "bracket": {"before": f"{SEEN_AT:%Y-%m-%dT%H:%M:%SZ}", "after": f"{SEEN_AT:%Y-%m-%dT%H:%M:%SZ}"},
         "identities": all_direct(target["id"] for target in request["targets"]),
         "attempts": [
             {

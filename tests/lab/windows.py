@@ -34,7 +34,8 @@ from .scenarios import (
 
 # --- the registry, in the layouts of real exports -------------------------------------------------------------------------
 
-_INTERNET = r"Software\Microsoft\Windows\CurrentVersion\Internet Settings"
+_SETTINGS = r"Microsoft\Windows\CurrentVersion\Internet Settings"
+_INTERNET = rf"Software\{_SETTINGS}"
 SERVICE_HIVE, SYSTEM_HIVE, SESSION_HIVE = r"HKEY_USERS\S-1-5-20", r"HKEY_USERS\S-1-5-18", "HKEY_CURRENT_USER"
 _SCHANNEL = r"HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL"
 _TLS12 = rf"{_SCHANNEL}\Protocols\TLS 1.2\Client"
@@ -72,7 +73,7 @@ def internet(hive: str, *, proxy: str = "", bypass: str = "", pac: str = "", aut
 def winhttp(proxy: str, bypass: str = "") -> str:
     """WinHttpSettings: size 0x28, counter, flags (1 direct, 3 a proxy is named), two texts."""
     data = struct.pack("<III", 0x28, 0, 3) + _counted(proxy) + _counted(bypass)
-    return key(rf"HKEY_LOCAL_MACHINE\{_INTERNET.replace('Software', 'SOFTWARE')}\Connections", WinHttpSettings=binary(data))
+    return key(rf"HKEY_LOCAL_MACHINE\SOFTWARE\{_SETTINGS}\Connections", WinHttpSettings=binary(data))
 
 
 def config(address: str) -> str:
@@ -339,6 +340,22 @@ WAYS = (
         proxy=ProxyPlan(), finds_proxy=True, direct=faults.closed_port,
     ),
     _row(
+        "proxy-per-machine", "The only way out is a proxy, and a policy sets it for the machine in place of every account.",
+        lambda around: _with(
+            key(rf"HKEY_LOCAL_MACHINE\SOFTWARE\Policies\{_SETTINGS}", ProxySettingsPerUser=dword(0))
+            + internet("HKEY_LOCAL_MACHINE", proxy=around.proxy)
+        ),
+        proxy=ProxyPlan(), finds_proxy=True, direct=faults.closed_port,
+    ),
+    _row(
+        "proxy-of-the-session-only", "Whoever runs Ansible has set a proxy that is gone; nobody who matters uses it.",
+        lambda around: _with(internet(SESSION_HIVE, proxy=around.dead)),
+    ),
+    _row(
+        "nothing-to-detect", "Every account detects its settings automatically, and the network has nothing to detect.",
+        _with("".join(internet(hive, automatic=True) for hive in (SERVICE_HIVE, SYSTEM_HIVE, SESSION_HIVE))),
+    ),
+    _row(
         "proxy-for-installer-only", "The proxy is set for who installs and for nobody else, and directly nothing gets out.",
         lambda around: _with(internet(_INSTALLER, proxy=around.proxy), accounts=_KNOWS_INSTALLER),
         {"APC111": FAIL, "APC161": FAIL, "APC501": WARN}, NOT_READY, proxy=ProxyPlan(), finds_proxy=True, direct=faults.closed_port,
@@ -380,7 +397,7 @@ WAYS = (
         {"APC505": UNKNOWN}, INCONCLUSIVE,
     ),
     _row(
-        "proxy-malformed", "The connector's file names the proxy without http://; directly all is open.",
+        "proxy-without-http", "The connector's file names the proxy without http://; directly all is open.",
         _with(files={SERVICE_CONFIG: config("proxy.example:8080")}), {"APC503": FAIL}, NOT_READY,
     ),
     _row(

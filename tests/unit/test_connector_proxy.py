@@ -136,6 +136,7 @@ CASES: dict[str, tuple[str, list[Any], Any]] = {
     "automatic": ("Read-ConnectorConnection", [blob(0x46, 9, "", "", "")], connection(auto_detect=True)),
     "all three": ("Read-ConnectorConnection", [blob(0x46, 15, "p:1", "*.x;<local>", "http://s/p.pac")],
                   connection(auto_detect=True, proxy="p:1", bypass="*.x;<local>", pac="http://s/p.pac")),
+    "a script alone": ("Read-ConnectorConnection", [blob(0x46, 5, "", "", "http://s/p.pac")], connection(pac="http://s/p.pac")),
     "named but off": ("Read-ConnectorConnection", [blob(0x3C, 1, "p:1", "x", "http://s/p.pac")], connection(bypass="x")),
     "cut": ("Read-ConnectorConnection", [{"hex": "46000000070000000300"}], ValueError),
     "cut in a text": ("Read-ConnectorConnection", [{"hex": blob(0x46, 2, "proxy:8080")["hex"][:-4]}], ValueError),

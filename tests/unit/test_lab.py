@@ -30,6 +30,8 @@ from lab.faults import Fault, World  # noqa: E402
 from lab.fleet import Lab, LabError  # noqa: E402
 from lab.pki import Pki, ended  # noqa: E402
 from lab.scenarios import DEMO, SCENARIOS, ProxyPlan, Scenario, scenario  # noqa: E402
+from lab.windows import DEFAULTS, WINDOWS, Around  # noqa: E402
+from lab.windows import looks as windows_looks  # noqa: E402
 
 NAME = "cwap-eur1-weur2.servicebus.windows.net"
 SIGN_IN = "login.microsoftonline.com"
@@ -817,6 +819,42 @@ def test_the_table_is_sound() -> None:
         if one.healthy:
             assert "fail" not in one.expects.values(), one.name
     assert {one.verdict for one in DEMO} == {"ready", "not_ready", "inconclusive"}
+
+
+def test_the_table_of_windows_servers_is_sound() -> None:
+    names = [row.name for row in WINDOWS]
+    assert len({*names, *(one.name for one in SCENARIOS)}) == len(names) + len(SCENARIOS)
+    around = Around("proxy.example:8080", "127.0.0.1:9", lambda text: "http://127.0.0.1:9/proxy.pac")
+    for row in WINDOWS:
+        one = row.scenario
+        assert one.says.endswith("."), row.name
+        assert row.looks(around).registry, row.name
+        worst = [word for status, word in (("fail", "not_ready"), ("unknown", "inconclusive")) if status in one.expects.values()]
+        assert one.verdict == (worst or ["ready"])[0], row.name
+    assert {row.looks(around).name for row in DEFAULTS} == {f"server{version}" for version in ("2012r2", "2016", "2019", "2022", "2025")}
+
+
+def test_a_windows_server_is_set_to_what_is_around_it(pki: Pki, tmp_path: Path) -> None:
+    (row,) = [one for one in WINDOWS if one.name == "pac-list"]
+    with Lab(tmp_path, [row.scenario], endpoints=ENDPOINTS, pki_folder=pki.folder) as lab:
+        looks = windows_looks(lab, "pac-list")
+        variables = looks.lay_out(tmp_path)
+        written = Path(variables["PWSH_REGISTRY_FIXTURE"]).read_text()
+        # Later values stand after earlier ones, under one header.
+        assert written.count("Windows Registry Editor") == 1
+        assert written.index('"UBR"') < written.rindex('"DefaultConnectionSettings"')
+        values = [
+            bytes.fromhex(line.partition("hex:")[2].replace(",", ""))
+            for line in looks.values.splitlines() if line.startswith('"DefaultConnectionSettings"')
+        ]
+        url = values[0][values[0].index(b"http://") :].rstrip(b"\0").decode()
+        with connect(url.removeprefix("http://").partition("/")[0]) as connection:
+            status, head, body = ask(connection, "pac.example", "/proxy.pac")
+        assert (status, b"application/x-ns-proxy-autoconfig" in head) == (200, True)
+        dead, used = (entry.split()[1] for entry in body.decode().split('"')[1].split(";"))
+        assert f"http://{used}" == lab.sites["pac-list"].proxy_url
+        with pytest.raises(ConnectionRefusedError):
+            connect(dead)
 
 
 def test_healthy_answers_are_the_clouds_own(pki: Pki) -> None:

@@ -23,12 +23,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from lab.personalities import SERVER_2016, SERVER_2022, Personality
 from lab.winrm import Trouble, WinRMServer, find_powershell
-from lab.winrm.commandline import CommandLineError, split_arguments, without_carets
+from lab.winrm.commandline import CommandLineError, split_arguments, with_prelude, without_carets
 
 winrm = pytest.importorskip("winrm", reason="pywinrm is not installed")
 exceptions = pytest.importorskip("winrm.exceptions")
@@ -164,6 +166,21 @@ def test_carets_are_what_they_are_for_cmd(line: str, expected: str) -> None:
 def test_more_of_cmd_is_refused(line: str) -> None:
     with pytest.raises(CommandLineError):
         without_carets(line)
+
+
+def encoded(script: str) -> str:
+    return base64.b64encode(script.encode("utf-16-le")).decode()
+
+
+@pytest.mark.parametrize("name", ["-EncodedCommand", "-ENC", "-e"])
+def test_a_prelude_runs_first_in_the_same_process(name: str) -> None:
+    changed = with_prelude(["pwsh", "-NoProfile", name, encoded("the script")], Path("/lab/first.ps1"))
+    assert changed == ["pwsh", "-NoProfile", name, encoded(". '/lab/first.ps1'; the script")]
+
+
+@pytest.mark.parametrize("arguments", [["pwsh", "-Command", "1"], ["pwsh", "-EncodedCommand", "no base64"], ["pwsh", "-EncodedCommand"]])
+def test_without_a_script_in_sight_nothing_runs_first(arguments: list[str]) -> None:
+    assert with_prelude(arguments, Path("/lab/first.ps1")) == arguments
 
 
 # One command
@@ -575,8 +592,9 @@ def test_a_personality_is_what_powershell_sees(looks: Personality, expected: lis
     module.mkdir()
     (module / "LabThings.psm1").write_text("function Get-Thing { 'from a module' }\n", encoding="utf-8")
     with WinRMServer(replace(looks, modules=tmp_path)) as server:
-        encoded = base64.b64encode(script.encode("utf-16-le")).decode()
-        output, errors, code = run(server, "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Unrestricted", "-EncodedCommand", encoded)
+        output, errors, code = run(
+            server, "-NoProfile", "-NonInteractive", "-ExecutionPolicy", "Unrestricted", "-EncodedCommand", encoded(script)
+        )
     assert (output.split("\n")[:-1], errors, code) == ([*expected, "from a module"], "", 0)
 
 
@@ -603,11 +621,81 @@ def test_trust_is_what_dotnet_trusts(tmp_path: Path) -> None:
         $chain.ChainPolicy.RevocationMode = 'NoCheck'
         $chain.Build([System.Security.Cryptography.X509Certificates.X509Certificate2]::new('{root}'))
     """
-    encoded = base64.b64encode(script.encode("utf-16-le")).decode()
     for trust, expected in ((root, "True"), (other, "False")):
         with WinRMServer(Personality("trust", trust=trust)) as server:
-            output, errors, code = run(server, "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded)
+            output, errors, code = run(server, "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded(script))
         assert (output.strip(), errors, code) == (expected, "", 0)
+
+
+def said(server: WinRMServer, script: str) -> list[str]:
+    """What a script prints, line by line."""
+    output, errors, code = run(server, "-NoProfile", "-NonInteractive", "-EncodedCommand", encoded(script))
+    assert (errors, code) == ("", 0)
+    return output.splitlines()
+
+
+@needs_pwsh
+def test_a_windows_server_has_what_this_powershell_lacks() -> None:
+    looks = replace(
+        SERVER_2022, account="LAB\\somebody", administrator=False, accounts={"LAB\\installer": "S-1-5-21-1-2-3-1105"},
+        cim={"Win32_Service": [{"Name": name, "State": "Running"} for name in ("One", "Two", "Three")], "Win32_LogicalDisk": "denied"},
+        files={"Windows/a.config": "a file"},
+    )
+    # In another runspace, as Ansible runs its modules, and not a part of what is parsed before the types are there.
+    inner = r"""
+        $identity = [System.Security.Principal.WindowsIdentity]::GetCurrent()
+        $identity.Name
+        (New-Object System.Security.Principal.WindowsPrincipal $identity).IsInRole(544)
+        (New-Object System.Security.Principal.NTAccount 'LAB\installer').Translate([string]).Value
+        try { (New-Object System.Security.Principal.NTAccount 'LAB\other').Translate([string]) } catch { 'no such account' }
+        (Get-CimInstance -ClassName Win32_Service -Property Name -Filter "Name='two' OR Name='Three'").Name
+        try { Get-CimInstance -ClassName Win32_LogicalDisk } catch { $_.Exception.GetType().Name }
+        (Get-CimInstance -ClassName Win32_OperatingSystem -Property LastBootUpTime).LastBootUpTime.GetType().Name
+        [System.IO.File]::ReadAllText("$env:SystemRoot/a.config")
+    """
+    script = f"[powershell]::Create().AddScript(@'\n{inner}\n'@).Invoke()"
+    with WinRMServer(looks) as server:
+        assert said(server, script) == [
+            "LAB\\somebody", "False", "S-1-5-21-1-2-3-1105", "no such account", "Two", "Three", "UnauthorizedAccessException", "DateTime",
+            "a file",
+        ]
+
+
+@needs_pwsh
+def test_a_proxy_script_is_fetched_and_its_answer_taken(tmp_path: Path) -> None:
+    script = tmp_path / "proxy.pac"
+    script.write_text('function FindProxyForURL(u, h) { return "PROXY one.example:8080; DIRECT; PROXY two.example:3128"; }\n')
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as pages, WinRMServer(SERVER_2022) as server:
+        serving = threading.Thread(target=pages.serve_forever)
+        serving.start()
+        try:
+            asked = "[ansible_collections.appproxy.connector.plugins.module_utils._WinHttp.WinHttp]::ProxyForUrl"
+            lines = said(server, f"""
+                $site = 'http://127.0.0.1:{pages.server_port}'
+                foreach ($pac in "$site/proxy.pac", "$site/gone.pac", '') {{
+                    $answer = Invoke-Expression "{asked}('$pac', 'https://x.example/', 5000)"
+                    "$($answer.error) $($answer.proxies)"
+                }}
+            """)
+        finally:
+            pages.shutdown()
+            serving.join()
+    # ERROR_WINHTTP_UNABLE_TO_DOWNLOAD_SCRIPT, ERROR_WINHTTP_AUTODETECTION_FAILED
+    assert lines == ["0 one.example:8080 two.example:3128", "12167 ", "12180 "]
+
+
+@needs_pwsh
+@pytest.mark.parametrize(("script", "written"), [
+    ("$null = Get-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion'", False),
+    ("Set-ItemProperty -LiteralPath 'HKLM:\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion' -Name UBR -Value 1", True),
+    ("$null = New-Item -Path 'HKCU:\\Software\\Left'", True),
+])
+def test_what_is_written_to_the_registry_is_noticed(script: str, written: bool) -> None:
+    with WinRMServer(SERVER_2022) as server:
+        assert server.registry_was_written() is False
+        assert said(server, script) == []
+        assert server.registry_was_written() is written
 
 
 MODULE = r"""#!powershell

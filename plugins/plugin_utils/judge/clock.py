@@ -69,7 +69,7 @@ def judge_clock(routes: Sequence[Route], observation: Observation) -> Iterator[R
     known = {by: seconds for by, seconds in told.items() if seconds is not None}
     wrong = {by: seconds for by, seconds in known.items() if abs(seconds) > TOLERATED_SECONDS}
     if not known:
-        yield Row(SKEW, Status.UNKNOWN, None, None, {"skew": "by an unknown time", "by": "nobody: there is no other clock to compare with"})
+        yield Row(SKEW, Status.UNKNOWN, None, None, {"skew": "an unknown time", "by": "nothing: no other clock was seen"})
     elif not wrong:
         yield Row(SKEW, Status.PASS, None, None)
     else:

@@ -425,6 +425,9 @@ function Get-ConnectorIdentityWay {
             return $choice
         }
     }
+    if ($null -ne $World.unread['proxy_policy']) {
+        throw (New-ConnectorException $World.unread['proxy_policy'].code $World.unread['proxy_policy'].message)
+    }
     $of = $Identity
     if ($Identity -eq 'windows') {
         $of = 'network_service'
@@ -545,7 +548,7 @@ function Get-ConnectorProxyFact {
     if ($facts.proxy_policy.ok) {
         $world.per_machine = $facts.proxy_policy.value.per_user -eq 0
     }
-    foreach ($source in 'winhttp_proxy', 'default_proxy') {
+    foreach ($source in 'winhttp_proxy', 'default_proxy', 'proxy_policy') {
         if (-not $facts[$source].ok) {
             $world.unread[$source] = $facts[$source].error
         }

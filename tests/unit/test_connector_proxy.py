@@ -214,6 +214,7 @@ CASES: dict[str, tuple[str, list[Any], Any]] = {
     "WinHTTP's proxy unread": (*choice("windows", world(unread={"winhttp_proxy": {"code": "failed", "message": "no"}})), "failed"),
     "another's unread": (*choice("session", world(unread={"winhttp_proxy": {"code": "failed", "message": "no"}})), way("direct")),
     "a file unread": (*choice("network_service", world(unread={"default_proxy": {"code": "denied", "message": "no"}})), "denied"),
+    "the policy unread": (*choice("network_service", world(unread={"proxy_policy": {"code": "failed", "message": "no"}})), "failed"),
     "settings denied": (
         *choice("network_service", world(internet={"network_service": {"ok": False, "error": {"code": "denied", "message": "no"}}})),
         "denied"),

@@ -33,7 +33,7 @@ function Get-Way {
     #>
     param([System.Collections.IDictionary] $Request, [System.Collections.IDictionary] $Account)
     $wanted = @{}
-    if ($Request['host']) {
+    if ($null -ne $Request['host']) {
         $wanted = $Request['host']
     }
     try {
@@ -80,11 +80,20 @@ $request = $module.Params.request
 $account = Get-Account
 $facts = $null
 $ways = $null
-if ($request['host']) {
+# What is read here, before the engine reads the rest.
+foreach ($key in 'host', 'rehearse_client_certificate') {
+    if ($null -ne $request[$key] -and $request[$key] -isnot [System.Collections.IDictionary]) {
+        $module.FailJson("request.${key}: must be a dictionary")
+    }
+}
+if ($null -ne $request['detect'] -and $request['detect'] -isnot [bool]) {
+    $module.FailJson('request.detect: must be true or false')
+}
+if ($null -ne $request['host']) {
     # Before any handshake: building a chain may add roots.
     $facts = @{ roots = Get-ConnectorRootFact -Wanted $request['host'] }
 }
-if ($request['host'] -or $request['detect']) {
+if ($null -ne $request['host'] -or $request['detect']) {
     $ways = Get-Way $request $account
 }
 if ($request['detect']) {

@@ -28,10 +28,11 @@ options:
       - What to look at, as C(plugins/plugin_utils/observe/request.schema.json) of this collection describes it.
       - Needed are C(schema) (V(1)), C(paths) (the ways out to look over) and C(targets) (the endpoints). The rest has defaults.
       - C(paths) is a list of dictionaries with C(id) and C(ways), a list of V(direct) or V(http://host:port) of which the first is taken.
-      - C(targets) is a list of dictionaries with C(id), C(host), C(port) and C(tls), and maybe C(get), C(websocket), C(user_agent) and
-        C(addresses).
+      - C(targets) is a list of dictionaries with C(id), C(host), C(port) and C(tls), and maybe C(get), C(websocket), C(user_agent),
+        C(addresses) and C(hellos).
       - C(deadline_ms) (default V(20000)) bounds the whole observation; what was not reached until then says C(not_run).
       - C(timeouts_ms), C(parallel), C(connect_to) and C(revocation) are explained in the schema.
+      - What the schema has for a Windows server itself is left out here. C(host) gives null, and C(detect) is refused.
     type: dict
     required: true
 seealso:

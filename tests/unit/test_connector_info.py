@@ -32,6 +32,7 @@ import pytest
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
 x509 = pytest.importorskip("cryptography.x509", reason="cryptography is not installed")
 
+from ansible_collections.appproxy.connector.plugins.plugin_utils.observe.host import SHAPES, parse_host  # noqa: E402
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec  # noqa: E402
 from cryptography.x509 import ocsp  # noqa: E402
@@ -434,7 +435,7 @@ class Lab:
     def observe(self) -> None:
         for name, request in self.requests.items():
             (self.folder / f"{name}.request.json").write_text(json.dumps(request), encoding="utf-8")
-        for name in ("recheck", "bad0"):
+        for name in ("recheck", "bad0", "bad-host", "bad-detect", "bad-rehearsal", "empty-host"):
             arguments = {"request": self.requests[name], "_ansible_check_mode": name == "recheck"}
             (self.folder / f"{name}.module.json").write_text(json.dumps(arguments), encoding="utf-8")
         self.run()
@@ -610,6 +611,13 @@ def add_bad(lab: Lab) -> None:
     lab.request("bad-deadline", [], deadline_ms=-1)
     lab.request("bad-schema", [])
     lab.requests["bad-schema"]["schema"] = 2
+    # The module's own part of a request.
+    for name, more in {
+        "bad-host": {"host": "x"}, "bad-detect": {"detect": 1}, "bad-rehearsal": {"rehearse_client_certificate": ["x"]},
+        "empty-host": {"host": {}},
+    }.items():
+        lab.request(name, [])
+        lab.requests[name].update(more)
 
 
 @pytest.fixture(scope="module")
@@ -919,6 +927,16 @@ def test_module_fails_on_a_bad_request_with_the_key(lab: Lab) -> None:
     result = lab.results["bad0"]
     assert result["failed"] is True
     assert result["msg"].startswith("request.targets[0].port: ")
+    assert lab.results["bad-host"]["msg"] == "request.host: must be a dictionary"
+    assert lab.results["bad-detect"]["msg"] == "request.detect: must be true or false"
+    assert lab.results["bad-rehearsal"]["msg"] == "request.rehearse_client_certificate: must be a dictionary"
+
+
+def test_module_reads_the_servers_facts_where_it_is_asked_to(lab: Lab) -> None:
+    assert lab.results["recheck"]["observation"]["host"] is None
+    host = lab.results["empty-host"]["observation"]["host"]
+    assert set(host) == set(SHAPES)
+    parse_host(host, "host")
 
 
 def test_further_addresses(tmp_path: Path) -> None:

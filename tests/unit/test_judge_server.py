@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -61,6 +61,28 @@ def test_a_healthy_server_has_nothing() -> None:
     assert list(judge_denied(facts())) == []
 
 
+def older(build: int, net: int) -> dict[str, Any]:
+    """A Windows as it is installed: its build, and the .NET Framework that comes with it."""
+    return {**changed("windows", build=build), "dotnet": {"native": net, "wow64": net},
+            "ie_enhanced_security": {"administrators": 1, "users": 1}}
+
+
+TLS12_ALONE = replace(HELLO, versions=(0x0303, 0x0302, 0x0301), suites=(0xC028, 0xC02B))
+WITHOUT_UPDATE = replace(TLS12_ALONE, signature_algorithms=(0x0401, 0x0501, 0x0201))
+
+
+@pytest.mark.parametrize(("server", "hello", "expected"), [
+    (older(9600, 378675), TLS12_ALONE, {"APC204": FAIL, "APC401": WARN, "APC402": WARN, "APC461": WARN}),
+    (older(9600, 378675), WITHOUT_UPDATE, {"APC204": FAIL, "APC211": FAIL, "APC401": WARN, "APC402": WARN, "APC461": WARN}),
+    (older(14393, 394802), TLS12_ALONE, {"APC204": FAIL, "APC402": WARN, "APC461": WARN}),
+    (older(17763, 461814), TLS12_ALONE, {"APC461": WARN}),
+    (older(20348, 528449), HELLO, {"APC461": WARN}),
+    (older(26100, 533509), HELLO, {"APC461": WARN}),
+], ids=["2012 R2", "2012 R2 without SHA-512", "2016", "2019", "2022", "2025"])
+def test_windows_as_it_is_installed(server: dict[str, Any], hello: PlatformHello, expected: dict[str, Status]) -> None:
+    assert {**of_server(**server), **of_tls(hello, **server)} == expected
+
+
 def test_every_rule_says_one_thing_of_its_own() -> None:
     rows = [*judge_server(facts(), TODAY), *judge_platform_tls(facts(), HELLO, TODAY)]
     assert len({row.id for row in rows}) == len(rows) == 21
@@ -85,6 +107,19 @@ def test_the_end_of_support_is_told_a_year_ahead(build: int, today: date, warns:
     assert found.get("APC402") == (WARN if warns else None)
 
 
+@pytest.mark.parametrize(("build", "name", "ends"), [
+    (9600, "Windows Server 2012 R2", date(2023, 10, 10)), (14393, "Windows Server 2016", date(2027, 1, 12)),
+    (17763, "Windows Server 2019", date(2029, 1, 9)), (20348, "Windows Server 2022", date(2031, 10, 14)),
+    (26100, "Windows Server 2025", date(2034, 11, 14)),
+])
+def test_when_support_ends(build: int, name: str, ends: date) -> None:
+    seen = facts(**changed("windows", build=build))
+    for days, warns in ((365, True), (366, False)):
+        rows = judge_server(seen, replace(TODAY, as_of=ends - timedelta(days=days)))
+        assert [row.evidence for row in rows if row.id == "APC402" and row.status is WARN] == (
+            [{"os": name, "ends": ends.isoformat()}] if warns else [])
+
+
 def test_releases_are_in_order() -> None:
     assert [one.build for one in SERVERS] == sorted(one.build for one in SERVERS)
     assert [one.support_ends for one in SERVERS] == sorted(one.support_ends for one in SERVERS)
@@ -96,6 +131,7 @@ def test_releases_are_in_order() -> None:
     (changed("computer", memory_bytes=(15 << 29) - 1), {"APC411": WARN}),
     (changed("computer", memory_bytes=15 << 29), {}),
     (changed("computer", processors=3), {"APC411": WARN}),
+    (changed("computer", processors=5), {}),
     (changed("execution_policy", machine={"enable_scripts": 0, "policy": None}), {"APC421": FAIL}),
     (changed("execution_policy", user={"enable_scripts": 0, "policy": None}), {"APC421": FAIL}),
     (changed("execution_policy", machine={"enable_scripts": 1, "policy": "AllSigned"}), {"APC421": FAIL}),
@@ -106,6 +142,7 @@ def test_releases_are_in_order() -> None:
     (changed("dynamic_ports", number=16383), {"APC453": WARN}),
     (changed("dynamic_ports", number=16384, in_use=13107), {}),
     (changed("dynamic_ports", number=16384, in_use=13108), {"APC453": WARN}),
+    (changed("dynamic_ports", number=20000, in_use=16000), {}),
     ({"ie_enhanced_security": {"administrators": 1, "users": 0}}, {"APC461": WARN}),
     ({"ie_enhanced_security": {"administrators": 0, "users": 1}}, {"APC461": WARN}),
     ({"ie_enhanced_security": {"administrators": None, "users": None}}, {}),
@@ -113,6 +150,11 @@ def test_releases_are_in_order() -> None:
 ])
 def test_states_of_the_server(changes: dict[str, Any], expected: dict[str, Status]) -> None:
     assert of_server(**changes) == expected
+
+
+def test_the_size_is_told_in_gibibytes() -> None:
+    rows = judge_server(facts(**changed("computer", memory_bytes=3 << 29, processors=2)), TODAY)
+    assert [row.evidence for row in rows if row.id == "APC411"] == [{"memory": "1.5 GiB", "processors": 2}]
 
 
 def test_who_installs_need_not_be_the_session() -> None:
@@ -138,9 +180,20 @@ def test_other_products(services: list[Any], products: list[Any], expected: Stat
     assert of_server(services=services, products=products).get("APC451") == expected
 
 
-def test_the_version_of_what_is_there_is_told() -> None:
-    rows = judge_server(facts(products=[{"name": "Microsoft Entra private network connector", "version": "1.5.4287.0"}]), TODAY)
-    assert [row.evidence["product"] for row in rows if row.id == "APC451"] == ["Microsoft Entra private network connector 1.5.4287.0"]
+CONNECTOR = {"name": "Microsoft Entra private network connector", "version": "1.5.4287.0"}
+PROTECTION = {"name": "Azure AD Password Protection Proxy Bundle", "version": "1.2"}
+
+
+@pytest.mark.parametrize(("services", "products", "told"), [
+    ([], [CONNECTOR], "Microsoft Entra private network connector 1.5.4287.0"),
+    ([], [{**CONNECTOR, "version": None}], "Microsoft Entra private network connector"),
+    ([service("WAPCSvc")], [], "the service WAPCSvc"),
+    ([service("AzureADPasswordProtectionProxy")], [PROTECTION], "Azure AD Password Protection Proxy Bundle"),
+    ([service("AzureADPasswordProtectionProxy")], [], "AzureADPasswordProtectionProxy"),
+])
+def test_what_is_there_is_named(services: list[Any], products: list[Any], told: str) -> None:
+    rows = judge_server(facts(services=services, products=products), TODAY)
+    assert [row.evidence["product"] for row in rows if row.id == "APC451"] == [told]
 
 
 @pytest.mark.parametrize("name", STEERING)
@@ -162,6 +215,9 @@ def test_application_control_is_read_from_a_failed_task(text: str, found: bool) 
     row = constrained(text)
     assert (row is not None) is found
     assert row is None or (row.id, row.status) == ("APC422", FAIL)
+
+
+GCM_ORDER = {"policy": None, "local": ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"]}
 
 
 # --- TLS 1.2 --------------------------------------------------------------------------------------------------------------
@@ -193,16 +249,44 @@ NO_TLS12 = replace(HELLO, versions=(0x0304,))
     (None, {}, {}),
     (None, changed("windows", build=9600), {"APC204": None}),
     (None, changed("windows", build=9200), {"APC201": UNKNOWN, "APC202": UNKNOWN}),
+    (None, {"schannel": unknown("denied")}, {"APC201": UNKNOWN, "APC202": UNKNOWN}),
+    (None, {"windows": unknown("denied")}, {"APC201": UNKNOWN, "APC202": UNKNOWN}),
+    (HELLO, {"schannel": unknown("denied")}, {}),
 ])
 def test_tls12(hello: PlatformHello | None, changes: dict[str, Any], expected: dict[str, Status | None]) -> None:
-    found = of_tls(hello, cipher_order={"policy": None, "local": ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"]}, **changes)
+    found = of_tls(hello, cipher_order=GCM_ORDER, **changes)
     assert {id_: status for id_, status in found.items() if id_ in ("APC201", "APC202")} == {
         id_: status for id_, status in expected.items() if status is not None}
 
 
-def test_the_registry_explains_in_its_own_words() -> None:
-    rows = {row.id: row for row in judge_platform_tls(facts(**client(enabled=0)), NO_TLS12, TODAY)}
-    assert rows["APC201"].evidence == {"offered": "TLS 1.3", "reason": r"SCHANNEL\Protocols\TLS 1.2\Client: Enabled = 0"}
+OFF = r"SCHANNEL\Protocols\TLS 1.2\Client: Enabled = 0"
+
+
+@pytest.mark.parametrize(("versions", "changes", "offered", "reason"), [
+    ((0x0304,), client(enabled=0), "TLS 1.3", OFF),
+    ((0x0302, 0x0301), {}, "TLS 1.1, TLS 1.0", "the registry does not tell why"),
+    ((0x7F1C,), {}, "0x7f1c", "the registry does not tell why"),
+    ((), {}, "nothing", "the registry does not tell why"),
+])
+def test_the_registry_explains_in_its_own_words(versions: tuple[int, ...], changes: dict[str, Any], offered: str, reason: str) -> None:
+    rows = {row.id: row for row in judge_platform_tls(facts(**changes), replace(HELLO, versions=versions), TODAY)}
+    assert rows["APC201"].evidence == {"offered": offered, "reason": reason}
+
+
+def test_names_in_the_registry_have_no_case() -> None:
+    protocols = client(enabled=0)["schannel"]["protocols"]
+    lower = changed("schannel", protocols={"ssl 3.0": {**protocols["TLS 1.2"], "client": {}}, "tls 1.2": protocols["TLS 1.2"]})
+    assert of_tls(None, cipher_order=GCM_ORDER, **lower)["APC201"] == FAIL
+
+
+@pytest.mark.parametrize(("build", "tells", "unread"), [(9200, True, {}), (20348, False, {"schannel": unknown("denied")})])
+def test_what_nothing_tells_has_its_own_words_and_what_was_denied_has_its_cause(build: int, tells: bool, unread: dict[str, Any]) -> None:
+    """The fold writes of a row with a cause and no evidence: mend that first. So a cause that is not there must not be named."""
+    seen = facts(**changed("windows", build=build), **unread)
+    rows = [row for row in judge_platform_tls(seen, None, TODAY) if row.status is UNKNOWN and row.id != "APC221"]
+    assert {row.id for row in rows} >= {"APC201", "APC202", "APC211"}
+    assert all(bool(row.evidence) is tells and bool(row.because) is not tells for row in rows)
+    assert bool(list(judge_denied(seen))) is not tells
 
 
 # --- SHA-512 --------------------------------------------------------------------------------------------------------------
@@ -225,6 +309,8 @@ def names(local: Any = None, policy: Any = None) -> dict[str, Any]:
     (HELLO, changed("schannel", hashes={"SHA512": 4294967295, "SHA": 0}), {}),
     (HELLO, names(HEALTHY_LIST), {}),
     (HELLO, names([" rsa/sha512 "]), {}),
+    (HELLO, names(["RSA/SHA512", "MYSTERY/SHA256"]), {"APC215": WARN}),
+    (HELLO, names(["RSA/SHA512", "RSA"]), {"APC215": WARN}),
     (NO_SHA512, names([]), {"APC211": FAIL, "APC215": FAIL}),
     (NO_SHA512, names(["RSA/SHA256"]), {"APC211": FAIL, "APC215": FAIL}),
     (NO_SHA512, names([*HEALTHY_LIST, "TLS_RSA_WITH_AES_128_CBC_SHA"]), {"APC211": FAIL, "APC215": FAIL}),
@@ -238,9 +324,12 @@ def names(local: Any = None, policy: Any = None) -> dict[str, Any]:
     (None, changed("windows", build=14393), {}),
     (None, {**changed("windows", build=9600), **names(HEALTHY_LIST)}, {}),
     (None, {"signature_list": unknown("denied")}, {"APC211": UNKNOWN, "APC215": UNKNOWN}),
+    (None, {"schannel": unknown("denied")}, {"APC211": UNKNOWN, "APC212": UNKNOWN}),
+    (None, {"windows": unknown("denied")}, {"APC211": UNKNOWN}),
+    (HELLO, {"schannel": unknown("denied"), "signature_list": unknown("denied")}, {"APC212": UNKNOWN, "APC215": UNKNOWN}),
 ])
 def test_sha512(hello: PlatformHello | None, changes: dict[str, Any], expected: dict[str, Status]) -> None:
-    found = of_tls(hello, cipher_order={"policy": None, "local": ["TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384"]}, **changes)
+    found = of_tls(hello, cipher_order=GCM_ORDER, **changes)
     assert {id_: status for id_, status in found.items() if id_ in ("APC211", "APC212", "APC215")} == expected
 
 
@@ -248,6 +337,17 @@ def test_what_took_sha512_away_is_its_cause() -> None:
     rows = {row.id: row for row in judge_platform_tls(facts(**HASH_OFF, **names(["NistP256"])), NO_SHA512, TODAY)}
     assert rows["APC211"].because == ("APC212", "APC215")
     assert rows["APC212"].because == rows["APC215"].because == ()
+    assert rows["APC211"].evidence["reason"] == "the registry says why"
+
+
+@pytest.mark.parametrize(("hello", "local", "told"), [
+    (NO_SHA512, [], "it is empty"), (NO_SHA512, [" "], "it is empty"), (NO_SHA512, ["RSA/SHA256"], "RSA/SHA512 is not in it"),
+    (NO_SHA512, ["NistP256"], "NISTP256 is no pair of signature and hash"),
+    (HELLO, ["RSA/SHA256"], "RSA/SHA512 is not in it; what the server offers now says otherwise: it takes effect after a restart"),
+])
+def test_what_is_wrong_with_the_list_is_told(hello: PlatformHello, local: list[str], told: str) -> None:
+    rows = {row.id: row for row in judge_platform_tls(facts(**names(local)), hello, TODAY)}
+    assert rows["APC215"].evidence == {"list": told}
 
 
 # --- suites, .NET, FIPS ---------------------------------------------------------------------------------------------------
@@ -258,14 +358,29 @@ CBC = replace(HELLO, suites=(0x1301, 0xC028, 0x009C))
 @pytest.mark.parametrize(("hello", "order", "expected"), [
     (HELLO, {"policy": None, "local": None}, None),
     (CBC, {"policy": None, "local": None}, WARN),
-    (replace(HELLO, suites=(0xC02C,)), {"policy": None, "local": None}, None),
-    (NO_TLS12, {"policy": None, "local": None}, None),
+    *((replace(HELLO, suites=(0x1301, suite)), {"policy": None, "local": None}, None) for suite in (0xC02B, 0xC02C, 0xC02F, 0xC030)),
+    (replace(CBC, versions=(0x0304,)), {"policy": None, "local": None}, None),
     (None, {"policy": None, "local": None}, UNKNOWN),
+    (None, unknown("denied"), UNKNOWN),
     (None, {"policy": ["TLS_RSA_WITH_AES_128_CBC_SHA"], "local": ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"]}, WARN),
     (None, {"policy": None, "local": ["TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256_P256"]}, None),
+    (None, {"policy": ["TLS_RSA_WITH_AES_128_CBC_SHA", " TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"], "local": None}, None),
 ])
 def test_suites(hello: PlatformHello | None, order: dict[str, Any], expected: Status | None) -> None:
     assert of_tls(hello, cipher_order=order).get("APC221") == expected
+
+
+@pytest.mark.parametrize(("hello", "order", "status", "told"), [
+    (CBC, {"policy": ["TLS_RSA_WITH_AES_128_CBC_SHA"], "local": None}, WARN, "the policy's order of cipher suites lacks them"),
+    (CBC, {"policy": None, "local": ["TLS_RSA_WITH_AES_128_CBC_SHA"]}, WARN, "the local order lacks them, or ciphers are switched off"),
+    (CBC, unknown("denied"), WARN, "the local order lacks them, or ciphers are switched off"),
+    (None, {"policy": None, "local": None}, UNKNOWN, "its own hello was not seen, and there is no order of cipher suites"),
+    (None, GCM_ORDER, PASS, "the server's own hello was not seen; its order of cipher suites has them"),
+    (HELLO, GCM_ORDER, PASS, ""),
+])
+def test_why_suites_lack_is_told(hello: PlatformHello | None, order: dict[str, Any], status: Status, told: str) -> None:
+    row = next(row for row in judge_platform_tls(facts(cipher_order=order), hello, TODAY) if row.id == "APC221")
+    assert (row.status, row.evidence.get("reason", row.note)) == (status, told)
 
 
 @pytest.mark.parametrize(("release", "version", "expected"), [
@@ -274,7 +389,9 @@ def test_suites(hello: PlatformHello | None, order: dict[str, Any], expected: St
 ])
 def test_dotnet(release: int | None, version: tuple[int, ...] | None, expected: Status | None) -> None:
     context = replace(TODAY, connector_version=version)
-    assert of_tls(HELLO, context, dotnet={"native": release, "wow64": 533509}).get("APC204") == expected
+    rows = judge_platform_tls(facts(dotnet={"native": release, "wow64": 533509}), HELLO, context)
+    row = next(row for row in rows if row.id == "APC204")
+    assert (row.status, row.evidence) == ((expected, {"release": str(release or "none")}) if expected else (PASS, {}))
 
 
 @pytest.mark.parametrize("view", ["native", "wow64"])

@@ -18,6 +18,7 @@ STEERING: Mapping[str, str] = MappingProxyType({
     "stAgentSvc": "Netskope Client",
     "csc_swgagent": "Cisco Secure Client (secure web gateway)",
     "csc_umbrellaagent": "Cisco Secure Client (Umbrella)",
+    "Umbrella_RC": "Cisco Umbrella Roaming Client",
     "PanGPS": "Palo Alto GlobalProtect",
     "CloudflareWARP": "Cloudflare WARP",
     "GlobalSecureAccessEngineService": "Microsoft Global Secure Access client",

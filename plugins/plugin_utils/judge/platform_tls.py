@@ -36,15 +36,21 @@ TLS12 = 0x0303
 _CLIENT = r"SCHANNEL\Protocols\TLS 1.2\Client"
 _LATER = "what the server offers now says otherwise: it takes effect after a restart"
 _VERSIONS = {0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
+_HELLO_NOT_SEEN = "its own hello was not seen"
+
+
+def _untold(id_: str, facts: Facts, needs: Sequence[str], **evidence: Any) -> Row:
+    """Unknown: because of what could not be read, else since nothing of what was read tells."""
+    return found(id_, Status.UNKNOWN, **evidence) if all(known(facts, name) for name in needs) else not_seen(id_)
 
 
 # --- TLS 1.2 ------------------------------------------------------------------------------------------------------------
 
 
 def _client(facts: Facts) -> Mapping[str, int | None]:
+    """The registry takes its names in any case."""
     protocols = (value(facts, "schannel") or {}).get("protocols", {})
-    switches: Mapping[str, int | None] = protocols.get("TLS 1.2", {}).get("client", {})
-    return switches
+    return next((sides["client"] for name, sides in protocols.items() if name.upper() == "TLS 1.2"), {})
 
 
 def _off(facts: Facts) -> str | None:
@@ -87,8 +93,9 @@ def _tls12_by_registry(facts: Facts, off: str | None, by_default: str | None) ->
         yield passed(NOT_OFFERED, "the server's own hello was not seen; this Windows offers TLS 1.2 unasked")
         yield passed(OFF_BY_DEFAULT)
     else:
-        yield not_seen(NOT_OFFERED)
-        yield not_seen(OFF_BY_DEFAULT)
+        reason = f"{_HELLO_NOT_SEEN}, and this Windows does not offer it unasked"
+        yield _untold(NOT_OFFERED, facts, ("schannel", "windows"), offered="not seen", reason=reason)
+        yield _untold(OFF_BY_DEFAULT, facts, ("schannel", "windows"), reason=reason)
 
 
 # --- SHA-512 ------------------------------------------------------------------------------------------------------------
@@ -113,8 +120,8 @@ def _damage(entries: Sequence[str] | None) -> str | None:
 
 
 def _is_pair(name: str) -> bool:
-    signature, slash, digest = name.partition("/")
-    return bool(slash) and signature in SIGNATURE_PAIRS and digest in HASHES
+    signature, dummy, digest = name.partition("/")
+    return signature in SIGNATURE_PAIRS and digest in HASHES
 
 
 def _list_of(facts: Facts) -> Sequence[str] | None:
@@ -122,6 +129,10 @@ def _list_of(facts: Facts) -> Sequence[str] | None:
     lists = value(facts, "signature_list") or {}
     names: Sequence[str] | None = lists.get("policy") if lists.get("policy") is not None else lists.get("local")
     return names
+
+
+_TELL_SHA512 = ("schannel", "signature_list", "windows")
+"""Facts that tell of it together where the server's own hello was not seen."""
 
 
 def _sha512(facts: Facts, hello: PlatformHello | None) -> Iterator[Row]:
@@ -135,12 +146,12 @@ def _sha512(facts: Facts, hello: PlatformHello | None) -> Iterator[Row]:
     elif offered is False or because:
         reason = "the registry says why" if because else "the registry does not tell why"
         yield found(SHA512, because=because, reason=reason)
-    elif not (known(facts, "schannel") and known(facts, "signature_list") and known(facts, "windows")):
-        yield not_seen(SHA512)
-    elif facts["windows"].value["build"] >= BUILD_2016 or _list_of(facts) is not None:
+    elif all(known(facts, name) for name in _TELL_SHA512) and (
+        facts["windows"].value["build"] >= BUILD_2016 or _list_of(facts) is not None
+    ):
         yield passed(SHA512, "the server's own hello was not seen; by its registry and its Windows it offers it")
     else:
-        yield found(SHA512, Status.UNKNOWN, reason="its own hello was not seen, and this Windows needs an update for it")
+        yield _untold(SHA512, facts, _TELL_SHA512, reason=f"{_HELLO_NOT_SEEN}, and this Windows needs an update for it")
     yield _explaining(HASH_OFF, "schannel", facts, found(HASH_OFF, explained, reason=f"Hashes\\SHA512: Enabled = 0{later}"), hash_off)
     yield _explaining(LIST_DAMAGED, "signature_list", facts, found(LIST_DAMAGED, explained, list=f"{damage}{later}"), damage is not None)
 
@@ -171,7 +182,7 @@ def _suites(facts: Facts, hello: PlatformHello | None) -> Row:
         # Before Windows 10 the names end with a curve.
         offered = any(name.strip().startswith(FORWARD_SECRET_GCM_NAMES) for name in names)
     else:
-        return not_seen(SUITES)
+        return _untold(SUITES, facts, ("cipher_order",), reason=f"{_HELLO_NOT_SEEN}, and there is no order of cipher suites")
     if offered:
         return passed(SUITES, "" if hello is not None else "the server's own hello was not seen; its order of cipher suites has them")
     policy = (value(facts, "cipher_order") or {}).get("policy") is not None
@@ -203,7 +214,7 @@ def _fips(switch: Mapping[str, Any], dummy: Context) -> Row:
 
 
 RULES = (Rule(STRONG_CRYPTO, ("dotnet_tls",), _strong_crypto), Rule(DOTNET, ("dotnet",), _dotnet), Rule(FIPS, ("fips",), _fips))
-NEEDED = ("dotnet", "dotnet_tls", "schannel", "cipher_order", "signature_list", "fips")
+NEEDED = ("windows", "dotnet", "dotnet_tls", "schannel", "cipher_order", "signature_list", "fips")
 
 
 def judge_platform_tls(facts: Facts, hello: PlatformHello | None, context: Context) -> Iterator[Row]:

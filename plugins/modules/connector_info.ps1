@@ -145,6 +145,7 @@ $observation['engine'] = @{
     platform = Get-PlatformText
 }
 $observation['seen_as'] = $account.name
+$observation['seen_as_sid'] = $account.sid
 $observation['seen_at'] = $began.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", [System.Globalization.CultureInfo]::InvariantCulture)
 $module.Result.observation = $observation
 $module.ExitJson()

@@ -62,9 +62,12 @@ class Options:
     @property
     def as_service_failed(self) -> str | None:
         """Why the look as the service itself, which was asked for, is not there; None where it is, or nobody asked."""
-        if self.service_observation is None or "schema" in self.service_observation:
+        seen = self.service_observation
+        if seen is None or seen.get("seen_as_sid") == NETWORK_SERVICE_SID:
             return None
-        return " ".join(str(self.service_observation.get("msg") or "it did not succeed").split())[:300]
+        # Variables of the inventory win over a task's become, and who looked is what counts.
+        failed = f"it was made as {seen.get('seen_as')}" if "schema" in seen else seen.get("msg") or "it did not succeed"
+        return " ".join(str(failed).split())[:300]
 
     @property
     def version(self) -> tuple[int, ...] | None:
@@ -79,6 +82,7 @@ class Options:
 _GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 DEADLINE_SECONDS = (5, 600)
+NETWORK_SERVICE_SID = "S-1-5-20"
 
 
 def _tenant(value: Any) -> str | None:

@@ -409,7 +409,14 @@ WAYS = (
 )
 
 AS_SERVICE = (
-    _row("as-service", "The network is looked at as Network Service, too.", SERVER_2022, variables={"preflight_as_service": True}),
+    _row(
+        "as-service", "The network is looked at as Network Service, too, whomever the inventory would become.", SERVER_2022,
+        variables={"preflight_as_service": True, "ansible_become_user": "EXAMPLE\\other", "ansible_become_method": "runas"},
+    ),
+    _row(
+        "as-somebody-else", "A variable that wins over the task's own makes Ansible become somebody else.", SERVER_2022,
+        {"APC903": UNKNOWN}, INCONCLUSIVE, variables={"preflight_as_service": True, "ansible_runas_user": "EXAMPLE\\other"},
+    ),
     _row(
         "as-service-refused", "Ansible may not become Network Service.", _with(becomes=False), {"APC903": UNKNOWN}, INCONCLUSIVE,
         variables={"preflight_as_service": True},

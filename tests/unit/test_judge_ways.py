@@ -624,10 +624,13 @@ def test_an_observation_without_the_facts_is_not_ready_to_be_judged(looks: Calla
     assert judged.open() == {"APC906": "unknown"}
 
 
+AS_SERVICE = {"seen_as": "NT AUTHORITY\\NETWORK SERVICE", "seen_as_sid": "S-1-5-20"}
+
+
 def test_a_look_as_the_service_decides_what_the_service_talks_to(looks: Callable[..., Looks]) -> None:
     made = looks()
     made.world.stage(BOOTSTRAP, "connect", error("timeout"))
-    as_service = looks().observation() | {"seen_as": "NT AUTHORITY\\NETWORK SERVICE"}
+    as_service = looks().observation() | AS_SERVICE
     judged = looks_with(made, as_service)
     assert judged.verdict == "ready", judged.result["msg"]
     assert judged.result["seen_as"].endswith(" and NT AUTHORITY\\NETWORK SERVICE")
@@ -635,7 +638,7 @@ def test_a_look_as_the_service_decides_what_the_service_talks_to(looks: Callable
     made = looks()
     blocked = looks()
     blocked.world.stage(BOOTSTRAP, "connect", error("timeout"))
-    assert looks_with(made, blocked.observation()).of("APC112", "fail")["endpoints"] == [BOOTSTRAP]
+    assert looks_with(made, blocked.observation() | AS_SERVICE).of("APC112", "fail")["endpoints"] == [BOOTSTRAP]
 
 
 def test_as_the_service_its_own_ways_count_and_what_certificates_name(looks: Callable[..., Looks]) -> None:
@@ -644,11 +647,11 @@ def test_as_the_service_its_own_ways_count_and_what_certificates_name(looks: Cal
     as_service.identities["local_system"] = identity(ways(made.targets, "direct"))
     as_service.worlds[PROXY].fetched("http://", answer(403))
     as_service.worlds[PROXY].every("request", answer(403), tls=False)
-    judged = looks_with(made, as_service.observation())
+    judged = looks_with(made, as_service.observation() | AS_SERVICE)
     assert {one["path"] for one in judged.result["findings"] if one["id"] == "APC162" and one["status"] == "fail"} == {PROXY}
     assert {one["path"] for one in judged.result["findings"] if one["id"] == "APC161" and one["status"] == "pass"} <= {PROXY, "direct"}
     as_service.identities["network_service"] = unknown("failed")
-    assert looks_with(made, as_service.observation()).statuses("APC501") == {"pass"}
+    assert looks_with(made, as_service.observation() | AS_SERVICE).statuses("APC501") == {"pass"}
 
 
 def test_from_a_windows_jump_host_nothing_is_said_of_the_server(looks: Callable[..., Looks]) -> None:
@@ -673,6 +676,13 @@ def looks_with(made: Looks, as_service: Mapping[str, Any] | None) -> Judged:
 
     planned = replace(made.planned, options=replace(made.planned.options, service_observation=as_service))
     return Judged(conclude(planned, made.observation()))
+
+
+def test_a_look_as_somebody_else_does_not_pass_for_one_as_the_service(looks: Callable[..., Looks]) -> None:
+    judged = looks_with(looks(), looks().observation() | {"seen_as_sid": "S-1-5-21-1-2-3-500"})
+    assert judged.open() == {"APC903": "unknown"}
+    assert "it was made as EXAMPLE" in judged.of("APC903", "unknown")["evidence"]["facts"]
+    assert judged.verdict == "inconclusive"
 
 
 def test_a_look_as_the_service_that_is_missing_is_never_silent(looks: Callable[..., Looks]) -> None:

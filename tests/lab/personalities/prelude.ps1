@@ -71,7 +71,7 @@ class LabBecome {
         '-NonInteractive', '-NoProfile', '-EncodedCommand', $whole | ForEach-Object { $start.ArgumentList.Add($_) }
         $start.RedirectStandardInput = $start.RedirectStandardOutput = $start.RedirectStandardError = $true
         $start.Environment['LAB_ACCOUNT'] = $user
-        $start.Environment['LAB_SID'] = 'S-1-5-20'
+        $start.Environment['LAB_SID'] = if ($user -eq 'NT AUTHORITY\NetworkService') { 'S-1-5-20' } else { 'S-1-5-21-1-2-3-1107' }
         $process = [System.Diagnostics.Process]::Start($start)
         $out = $process.StandardOutput.ReadToEndAsync()
         $errors = $process.StandardError.ReadToEndAsync()

@@ -91,6 +91,8 @@ class Phase(str, Enum):
     RUNTIME = "runtime"
     REVOCATION = "revocation"
     UPDATE = "update"
+    FEDERATION = "federation"
+    """The sign-in at the company's own identity provider."""
     EXTRA = "extra"
 
 
@@ -145,6 +147,8 @@ class FindingSpec:
     sources: tuple[str, ...]
     evidence: tuple[str, ...] = ()
     """Keys that a finding of this id always carries in its evidence."""
+    tells_what_was_not_seen: bool = False
+    """The title holds as it is where the status is `unknown`: it says what kept from seeing."""
 
 
 STANDARD_PLACEHOLDERS = ("endpoints", "hosts", "ports", "count", "path", "proxy")

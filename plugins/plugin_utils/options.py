@@ -85,7 +85,7 @@ DEADLINE_SECONDS = (5, 600)
 NETWORK_SERVICE_SID = "S-1-5-20"
 
 
-def _tenant(value: Any) -> str | None:
+def tenant(value: Any) -> str | None:
     text = str(value or "").strip().lower()
     if text == "none":
         return None
@@ -97,7 +97,7 @@ def _tenant(value: Any) -> str | None:
     return text
 
 
-def _choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
+def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise OptionError(f"{name}: '{value}' is not known. Write one of: {', '.join(choices)}.")
     return str(value)
@@ -154,14 +154,14 @@ def _connect_to(value: Any) -> dict[str, str]:
     return read
 
 
-def _deadline(value: Any) -> int:
+def deadline(value: Any) -> int:
     least, most = DEADLINE_SECONDS
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise OptionError(f"deadline: '{value}' is not a number of seconds from {least} to {most}.")
     return int(value)
 
 
-def _as_of(value: Any, now: datetime) -> datetime:
+def as_of(value: Any, now: datetime) -> datetime:
     if value in (None, ""):
         return now
     try:
@@ -214,19 +214,31 @@ def _check_ids(name: str, values: Any) -> tuple[str, ...]:
     return tuple(id_ for id_ in FINDINGS if id_ in wanted)
 
 
-def _selected(checks: Any, skip_checks: Any, areas: tuple[Area, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What is asked for and what was taken away. What the tool says of itself (APC9..) is always asked for."""
-    usual = tuple(spec.id for spec in FINDINGS.values() if spec.area in areas)
-    asked = _check_ids("checks", checks) or usual
+SERVER_AREAS = (Area.CONNECTIVITY, Area.TRUST, Area.SERVER)
+"""What is asked of each server. The sign-in is asked once, by the module admin: a run gives both the same checks and waivers."""
+
+
+def selected(
+    checks: Any, skip_checks: Any, usual: tuple[Area, ...], judged: tuple[Area, ...] = SERVER_AREAS
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids that are asked for (none of the tool's own, APC9.., which are always there), and those that were taken away.
+
+    `usual`: areas that the module asks for by itself; `judged`: those that it can ask for.
+    """
+    by_itself = tuple(spec.id for spec in FINDINGS.values() if spec.area in usual)
+    asked = _check_ids("checks", checks) or by_itself
     skipped = _check_ids("skip_checks", skip_checks)
-    tool = {spec.id for spec in FINDINGS.values() if spec.area is Area.TOOL}
-    if tool & set(skipped):
-        first = sorted(tool & set(skipped))[0]
-        raise OptionError(f"skip_checks: {first} says what could not be seen and cannot be skipped; set unknown: report instead.")
-    wanted = tuple(id_ for id_ in FINDINGS if id_ in tool or (id_ in asked and id_ not in skipped))
-    if set(wanted) <= tool:
-        raise OptionError("checks, skip_checks: together they leave nothing to ask. Name an area or a finding id in checks.")
-    return wanted, tuple(id_ for id_ in usual if id_ not in wanted)
+    tool = sorted(id_ for id_ in skipped if FINDINGS[id_].area is Area.TOOL)
+    if tool:
+        raise OptionError(f"skip_checks: {tool[0]} says what could not be seen and cannot be skipped; set unknown: report instead.")
+    wanted = tuple(id_ for id_ in asked if id_ not in skipped and FINDINGS[id_].area in judged)
+    return wanted, tuple(id_ for id_ in by_itself if id_ not in wanted)
+
+
+def parse_waivers(values: Any, judged: tuple[Area, ...]) -> tuple[Waiver, ...]:
+    """Those about the areas that a module judges. Raises WaiverError."""
+    waivers = (parse_waiver(waiver, number, FINDINGS) for number, waiver in enumerate(values or (), start=1))
+    return tuple(waiver for waiver in waivers if FINDINGS[waiver.id].area in judged)
 
 
 def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...] = (Area.CONNECTIVITY,)) -> Options:
@@ -235,7 +247,7 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
     `now` is the time of judging where `as_of` is not given; `areas` are those that the module asks for by itself.
     Raises OptionError with one message.
     """
-    tenant_id = _tenant(args.get("tenant_id"))
+    tenant_id = tenant(args.get("tenant_id"))
     cloud = str(args.get("cloud") or "public").strip()
     version = str(args.get("connector_version") or "").strip() or None
     try:
@@ -243,10 +255,13 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
             parse_version(version)
         known = endpoints(cloud, tenant_id, version)
         extra = tuple(user_endpoint(str(text)) for text in args.get("endpoints") or ())
-        waivers = tuple(parse_waiver(waiver, number, FINDINGS) for number, waiver in enumerate(args.get("waivers") or (), start=1))
+        waivers = parse_waivers(args.get("waivers"), SERVER_AREAS)
     except (CatalogueError, WaiverError) as error:
         raise OptionError(str(error)) from error
-    checks, left_out = _selected(args.get("checks"), args.get("skip_checks"), areas)
+    wanted, left_out = selected(args.get("checks"), args.get("skip_checks"), areas)
+    if not wanted:
+        raise OptionError("checks, skip_checks: together they leave nothing to ask of a server. Name an area of it or a finding id in checks.")
+    checks = tuple(id_ for id_, spec in FINDINGS.items() if id_ in wanted or spec.area is Area.TOOL)
     return Options(
         tenant_id=tenant_id,
         cloud=cloud,
@@ -256,13 +271,13 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
                         for id_ in dict.fromkeys(endpoint.id for endpoint in (*known, *extra))),
         connect_to=_connect_to(args.get("connect_to")),
         connect_to_counts=bool(args.get("connect_to_counts")),
-        deadline=_deadline(args.get("deadline", 20)),
+        deadline=deadline(args.get("deadline", 20)),
         checks=checks,
         left_out=left_out,
         waivers=waivers,
-        fail_on=_choice("fail_on", args.get("fail_on") or "error", ("error", "warning", "never")),
-        unknown=_choice("unknown", args.get("unknown") or "fail", ("fail", "report")),
-        as_of=_as_of(args.get("as_of"), now),
+        fail_on=choice("fail_on", args.get("fail_on") or "error", ("error", "warning", "never")),
+        unknown=choice("unknown", args.get("unknown") or "fail", ("fail", "report")),
+        as_of=as_of(args.get("as_of"), now),
         public_roots=str(args["public_roots"]) if args.get("public_roots") else None,
         return_passes=bool(args.get("return_passes")),
         return_observation=bool(args.get("return_observation")),
@@ -270,5 +285,5 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
         rehearse_trust=bool(args.get("rehearse_trust")),
         rehearse_client_certificate=bool(args.get("rehearse_client_certificate")),
         service_observation=_service_observation(args.get("service_observation")),
-        seen_from=SeenFrom(_choice("seen_from", args.get("seen_from") or "server", tuple(word.value for word in SeenFrom))),
+        seen_from=SeenFrom(choice("seen_from", args.get("seen_from") or "server", tuple(word.value for word in SeenFrom))),
     )

@@ -26,11 +26,13 @@ from .judge.verdict import (
     NOT_THE_SERVICE,
     NOT_THEIR_PAC,
     Seen,
+    about_waivers,
     causes,
     counts,
     has_failed,
     headline,
     message,
+    ready_server,
     stopped_by_warnings,
     summary,
     verdict_of,
@@ -123,13 +125,7 @@ def _remarks(options: Options, redirected: bool, judgement: Judgement, observati
         said.append("tenant_id: none left out registration and bootstrap.")
     if options.left_out:
         said.append(f"{len(options.left_out)} of {len(options.left_out) + len(options.checks)} checks were not asked for.")
-    until = {one.waiver["id"]: one.waiver["until"] for one in judgement.findings if one.status is Status.WAIVED and one.waiver}
-    if until:
-        said.append(f"Waived: {', '.join(f'{id_} until {day}' for id_, day in until.items())}.")
-    expired = {one.waiver["id"]: one.waiver["until"] for one in judgement.findings if one.waiver and one.waiver.get("expired")}
-    said += [f"The waiver of {id_} expired after {day}." for id_, day in expired.items()]
-    said += [f"The waiver of {waiver.id} until {waiver.until} covers nothing here." for waiver in judgement.unused_waivers]
-    return tuple(said)
+    return (*said, *about_waivers(judgement.findings, judgement.unused_waivers))
 
 
 _ABOUT_SHA512 = ("APC211", "APC213", "APC214", "APC216")
@@ -223,20 +219,20 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
     seen = Seen(
         reached=len(judgement.reached.intersection(endpoint.id for endpoint in plan_.endpoints)), endpoints=len(plan_.endpoints),
         paths=judgement.paths, seen_from=options.seen_from.value, seen_as=account,
-        remarks=_remarks(options, redirected, judgement, observation),
     )
+    ready, remarks = ready_server(seen), _remarks(options, redirected, judgement, observation)
     warnings = [one.id for one in findings if one.status is Status.WARN and one.severity is Severity.WARNING]
-    line, stopped = summary(verdict, found, seen), stopped_by_warnings(verdict, warnings, options.fail_on, options.unknown)
+    line, stopped = summary(verdict, found, ready, remarks), stopped_by_warnings(verdict, warnings, options.fail_on, options.unknown)
     result: dict[str, Any] = {
         "changed": False,
         "failed": has_failed(verdict, bool(warnings), options.fail_on, options.unknown),
         "msg": message(" ".join(filter(None, (line, _sha512(judgement), stopped))), found),
         "schema": SCHEMA,
         "verdict": verdict.value,
-        "headline": headline(verdict, found, seen),
+        "headline": headline(verdict, found, ready),
         "summary": line,
         "causes": list(found),
-        "remarks": list(seen.remarks),
+        "remarks": list(remarks),
         "counts": counts(findings),
         "findings": [one.as_dict() for one in findings if options.return_passes or one.status is not Status.PASS],
         "not_covered": [*NOT_COVERED, *_not_as_them(options, observation, account), *_not_asked(options)],

@@ -100,6 +100,32 @@ ANSIBLE_CONTROLLER = Source(f"{_ANSIBLE}/installation_guide/intro_installation.h
 ANSIBLE_COLLECTIONS = Source(f"{_ANSIBLE}/collections_guide/collections_installing.html", "")
 OBSERVATION = Source("docs/observation.md of this collection", "2026-11")
 
+SIGN_IN_ERRORS = Source(f"{_LEARN}/entra/identity-platform/reference-error-codes", "2024-04-24")
+SIGN_IN_LOGS = Source(f"{_LEARN}/entra/identity/monitoring-health/concept-sign-ins", "")
+"""Code 530003 is not on the page of codes; it is known from sign-in logs as "device must be managed"."""
+REGISTER_TOKEN = Source(f"{_LEARN}/entra/global-secure-access/how-to-register-connector-powershell", "2026-02-21")
+CONNECTOR_TUTORIAL = Source(f"{_LEARN}/entra/global-secure-access/how-to-configure-connectors", "2026-03-11")
+BUILT_IN_ROLES = Source(f"{_LEARN}/entra/identity/role-based-access-control/permissions-reference", "")
+CUSTOM_ROLES = Source(f"{_LEARN}/entra/identity/role-based-access-control/custom-consent-permissions", "")
+ACCESS_TOKENS = Source(f"{_LEARN}/entra/identity-platform/access-token-claims-reference", "")
+TENANT_RESTRICTIONS = Source(f"{_LEARN}/entra/identity/enterprise-apps/tenant-restrictions", "")
+GRAPH_PERMISSIONS = Source(f"{_LEARN}/graph/permissions-overview", "")
+"""Also says what an application gets of members that it may not read: type and id, nothing else."""
+GRAPH_USER = Source(f"{_LEARN}/graph/api/user-get", "")
+GRAPH_MEMBER_OF = Source(f"{_LEARN}/graph/api/user-list-transitivememberof", "")
+GRAPH_ROLE_ASSIGNMENTS = Source(f"{_LEARN}/graph/api/rbacapplication-list-roleassignments", "")
+GRAPH_ACTIVE = Source(f"{_LEARN}/graph/api/rbacapplication-list-roleassignmentscheduleinstances", "")
+GRAPH_ELIGIBLE = Source(f"{_LEARN}/graph/api/rbacapplication-list-roleeligibilityscheduleinstances", "")
+GRAPH_GROUP_ELIGIBLE = Source(f"{_LEARN}/graph/api/privilegedaccessgroup-list-eligibilityscheduleinstances", "")
+GRAPH_SKUS = Source(f"{_LEARN}/graph/api/subscribedsku-list", "")
+GRAPH_PROFILE = Source(f"{_LEARN}/graph/api/onpremisespublishingprofile-get", "2024-11-28")
+GRAPH_CONNECTORS = Source(f"{_LEARN}/graph/api/connector-list", "2024-11-28")
+MSAL = Source("https://github.com/AzureAD/microsoft-authentication-library-for-python", "")
+"""How realm discovery is asked, and what it answers."""
+DEVICE_CODE = Source(f"{_LEARN}/entra/identity-platform/v2-oauth2-device-code", "")
+PASSWORD_GRANT = Source(f"{_LEARN}/entra/identity-platform/v2-oauth-ropc", "")
+FEDERATION = Source(f"{_LEARN}/entra/identity/hybrid/connect/whatis-fed", "")
+
 RFC_TCP = Source("https://www.rfc-editor.org/rfc/rfc9293", "2022-08")
 RFC_DNS = Source("https://www.rfc-editor.org/rfc/rfc1035", "1987-11")
 RFC_PMTU = Source("https://www.rfc-editor.org/rfc/rfc1191", "1990-11")

@@ -17,9 +17,10 @@ TLS12_CLIENT = rf"{SCHANNEL}\Protocols\TLS 1.2\Client"
 
 def spec(
     number: int, name: str, owner: Owner, *, title: str, cause: str, hint: str, docs: Source, more: tuple[Source, ...] = (),
-    evidence: tuple[str, ...] = (), severity: Severity = Severity.ERROR, area: Area = Area.CONNECTIVITY,
+    evidence: tuple[str, ...] = (), severity: Severity = Severity.ERROR, area: Area = Area.CONNECTIVITY, tells_what_was_not_seen: bool = False,
 ) -> FindingSpec:
     return FindingSpec(
         id=f"APC{number}", name=name, area=area, owner=owner, severity=severity, title=title, cause=cause, hint=hint, docs=docs.url,
         sources=tuple(str(source) for source in (docs, *more)), evidence=evidence,
+        tells_what_was_not_seen=tells_what_was_not_seen,
     )

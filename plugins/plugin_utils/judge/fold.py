@@ -90,7 +90,7 @@ def _words(spec: FindingSpec, rows: Sequence[Row], evidence: Mapping[str, Any]) 
     if first.status is Status.UNKNOWN and first.because and not first.evidence:
         return f"{_NOT_SEEN}: {spec.name}", _mend(first.because)
     title = spec.title.format_map(_placeholders(rows, evidence, _SHOWN))
-    if first.status is Status.UNKNOWN and spec.owner is not Owner.TOOL:
+    if first.status is Status.UNKNOWN and spec.owner is not Owner.TOOL and not spec.tells_what_was_not_seen:
         title = f"Not certain: {lower_first(title)}"
     return title, spec.hint.format_map(_placeholders(rows, evidence, _ALL))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..model import Finding, Status, Verdict
 from .fold import ORDER, lower_first
+from .waivers import Waiver
 
 NOT_COVERED = (
     "the real client certificate, which the service issues at registration",
@@ -102,8 +103,6 @@ class Seen:
     paths: tuple[str, ...]
     seen_from: str
     seen_as: str
-    remarks: tuple[str, ...] = ()
-    """What the user must know of this run: connect_to, proxy auto, checks left out, own roots, waivers."""
 
 
 def _wait(count: int) -> str:
@@ -126,25 +125,40 @@ def _of_all(seen: Seen) -> str:
     return f"{seen.reached} of {seen.endpoints} endpoints"
 
 
-def headline(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:
-    """The verdict and its first cause, without what to do."""
+def ready_server(seen: Seen) -> str:
+    """What is ready, where a server is."""
+    return f"{_of_all(seen)} reached {_way(seen.paths)}, seen from the {seen.seen_from.replace('_', ' ')} as {seen.seen_as}"
+
+
+def headline(verdict: Verdict, found: Sequence[dict[str, Any]], ready: str) -> str:
+    """The verdict and its first cause, without what to do. `ready`: what is ready, if it is."""
     if verdict is Verdict.READY:
         warnings = sum(cause["status"] == Status.WARN.value for cause in found)
         also = "" if not warnings else " 1 warning." if warnings == 1 else f" {warnings} warnings."
-        return (f"Ready: {_of_all(seen)} reached {_way(seen.paths)}, seen from the {seen.seen_from.replace('_', ' ')} "
-                f"as {seen.seen_as}.{also}")
+        return f"Ready: {ready}.{also}"
     word = "Not ready" if verdict is Verdict.NOT_READY else "Inconclusive"
     first = found[0]
     return f"{word}: {lower_first(first['title'])} ({first['id']}){_wait(first['waits'])}."
 
 
-def summary(verdict: Verdict, found: Sequence[dict[str, Any]], seen: Seen) -> str:
+def summary(verdict: Verdict, found: Sequence[dict[str, Any]], ready: str, remarks: Sequence[str]) -> str:
     """One line: the headline, what to do about its cause, how many more there are, and the remarks on the run."""
-    said = [headline(verdict, found, seen)]
+    said = [headline(verdict, found, ready)]
     if verdict is not Verdict.READY:
         serious = sum(cause["status"] != Status.WARN.value for cause in found)
         said += [found[0]["hint"], _more(serious - 1)]
-    return " ".join(part for part in (*said, *seen.remarks) if part)
+    return " ".join(part for part in (*said, *remarks) if part)
+
+
+def about_waivers(findings: Sequence[Finding], unused: Iterable[Waiver]) -> tuple[str, ...]:
+    """What a reader must know of waivers: which held, which no longer do, which cover nothing."""
+    until = {one.waiver["id"]: one.waiver["until"] for one in findings if one.status is Status.WAIVED and one.waiver}
+    expired = {one.waiver["id"]: one.waiver["until"] for one in findings if one.waiver and one.waiver.get("expired")}
+    return (
+        *((f"Waived: {', '.join(f'{id_} until {day}' for id_, day in until.items())}.",) if until else ()),
+        *(f"The waiver of {id_} expired after {day}." for id_, day in expired.items()),
+        *(f"The waiver of {waiver.id} until {waiver.until} covers nothing here." for waiver in unused),
+    )
 
 
 def message(line: str, found: Sequence[dict[str, Any]]) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 
 from ..module_utils._argspecs import GATE_OPTIONS
-from ..plugin_utils.action_base import MESSAGE_LIMIT, ControllerAction, fail, options_of, run_of
-from ..plugin_utils.report import files, gate
+from ..plugin_utils.action_base import MESSAGE_LIMIT, ControllerAction, fail, options_of, run_of, started_at
+from ..plugin_utils.report import files, gate, tenant_json
 from ..plugin_utils.report.text import inert
 
 
@@ -22,9 +22,10 @@ class ActionModule(ControllerAction):
         try:
             run_id, folder = run_of(args)
             report = files.read(files.host_file(folder, (task_vars or {})["inventory_hostname"]))
+            tenant = tenant_json.of_run(files.read(files.tenant_file(folder)), started_at())
         except files.FilesError as error:
             raise fail(error) from None
-        decision = gate.decide(report, args["fail_on"], args["unknown"])
+        decision = gate.decide(report, args["fail_on"], args["unknown"], tenant)
         message = inert(decision.message, limit=MESSAGE_LIMIT)
         if decision.unreachable:
             # Ansible counts a host as unreachable only where the connection itself says so.

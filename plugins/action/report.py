@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ansible import constants
 from ansible.utils.display import Display
 
 from ..module_utils._argspecs import REPORT_OPTIONS, REPORT_REQUIRED_IF
-from ..plugin_utils.action_base import ControllerAction, fail, now, options_of, run_of
+from ..plugin_utils.action_base import ControllerAction, awx_job, fail, now, options_of, run_of, started_at
 from ..plugin_utils.model import TIME_FORMAT
-from ..plugin_utils.report import console, files, fleet_json, host_json
+from ..plugin_utils.report import console, files, fleet_json, host_json, tenant_json
 
 WITHOUT_RUN_ONCE = ("free", "host_pinned", "mitogen_free", "mitogen_host_pinned")
 
@@ -27,7 +25,7 @@ class ActionModule(ControllerAction):
         super().run(tmp, task_vars)
         args = options_of(self, REPORT_OPTIONS, required_if=REPORT_REQUIRED_IF)
         parts: dict[str, Callable[[Mapping[str, Any], str, Path, Mapping[str, Any]], dict[str, Any]]]
-        parts = {"begin": self._begin, "host": self._host, "fleet": self._fleet}
+        parts = {"begin": self._begin, "tenant": self._tenant, "host": self._host, "fleet": self._fleet}
         try:
             run_id, folder = run_of(args)
             return {"changed": False, "run_id": run_id, **parts[args["part"]](args, run_id, folder, task_vars or {})}
@@ -42,10 +40,15 @@ class ActionModule(ControllerAction):
         """
         files.remove(files.host_file(folder, variables["inventory_hostname"]))
         path = files.fleet_file(folder)
-        started_at = _started_at()
+        at = started_at()
         begun = files.read(path)
-        if begun is None or begun.get("state") != "in_progress" or begun.get("started_at") != started_at:
-            files.write(path, host_json.dump(fleet_json.begin(run_id, started_at)))
+        if begun is None or begun.get("state") != "in_progress" or begun.get("started_at") != at:
+            files.write(path, host_json.dump(fleet_json.begin(run_id, at)))
+        return {"path": str(path)}
+
+    def _tenant(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
+        path = files.tenant_file(folder)
+        files.write(path, host_json.dump(tenant_json.build(run_id, started_at(), args["result"])))
         return {"path": str(path)}
 
     def _host(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,13 +68,15 @@ class ActionModule(ControllerAction):
             )
         path = files.fleet_file(folder)
         hosts = list(variables["ansible_play_hosts_all"])
-        begun = files.read(path) or fleet_json.begin(run_id, _started_at())
+        begun = files.read(path) or fleet_json.begin(run_id, started_at())
         # With serial the report is made once a batch; the batch with the play's last host completes it.
         last = not hosts or hosts[-1] in variables["ansible_play_batch"]
-        fleet = fleet_json.build(begun, (_row(folder, host) for host in hosts), _stamp(now()), complete=last)
+        tenant = tenant_json.of_run(files.read(files.tenant_file(folder)), started_at())
+        fleet = fleet_json.build(begun, (_row(folder, host) for host in hosts), now().strftime(TIME_FORMAT), tenant, complete=last)
         files.write(path, host_json.dump(fleet))
         Display().display("\n".join(["", *console.lines(fleet, str(path))]))
-        key = args["stats_key"] + _job_suffix(variables)
+        # Slices of one AWX job, and jobs of one workflow, would overwrite each other's key.
+        key = "_".join(filter(None, (args["stats_key"], awx_job(variables))))
         data = {key: fleet_json.stats(fleet, str(path))}
         told = {name: fleet[name] for name in ("state", "verdict", "counts")}
         return {"msg": fleet["summary"], **told, "path": str(path), "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
@@ -81,18 +86,3 @@ def _row(folder: Path, host: str) -> fleet_json.Row:
     path = files.host_file(folder, host)
     report = files.read(path)
     return fleet_json.Row(host, None if report is None else os.path.relpath(path, folder), report)
-
-
-def _job_suffix(variables: Mapping[str, Any]) -> str:
-    """Slices of one AWX job, and jobs of one workflow, would overwrite each other's key."""
-    job = variables.get("awx_job_id") or variables.get("tower_job_id") or os.environ.get("JOB_ID")
-    return f"_{job}" if job else ""
-
-
-def _started_at() -> str:
-    """The same for all hosts of a run, whatever its run_id: when the run's id was made."""
-    return _stamp(files.begun_at(files.this_run(constants.DEFAULT_LOCAL_TMP, now())))
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.strftime(TIME_FORMAT)

@@ -42,6 +42,13 @@ options:
     type: list
     elements: str
     default: []
+  federation_hosts:
+    description:
+      - Where the account signs in that will register, each V(host:port), as RV(appproxy.connector.admin#module:federation_hosts) has it.
+      - A host of the company's own that the server must reach as the installing user. What keeps the server from it is C(APC154).
+    type: list
+    elements: str
+    default: []
   connect_to:
     description:
       - A map from C(host:port) to C(address:port). Connections to the one go to the other, names and certificates stay those of the first.

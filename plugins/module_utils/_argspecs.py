@@ -43,8 +43,39 @@ JUDGING_OPTIONS = {
     "seen_from": {"type": "str", "choices": ["server", "jump_host", "controller"]},
     "installing_user": {"type": "str"},
     "service_observation": {"type": "dict"},
+    "federation_hosts": {"type": "list", "elements": "str", "default": []},
     "rehearse_trust": {"type": "bool", "default": False},
     "rehearse_client_certificate": {"type": "bool", "default": False},
+}
+
+# Secrets are said to be such: Ansible shows none of them.
+ADMIN_OPTIONS = {
+    "tenant_id": {"type": "str", "required": True},
+    "cloud": {"type": "str", "default": "public"},
+    "admin_upn": {"type": "str"},
+    "registration_token": {"type": "str", "no_log": True},
+    "registration_token_file": {"type": "str", "no_log": False},
+    "client_id": {"type": "str"},
+    "client_secret": {"type": "str", "no_log": True},
+    "client_certificate": {"type": "str"},
+    "client_certificate_password": {"type": "str", "no_log": True},
+    "federated_token_file": {"type": "str", "no_log": False},
+    "sign_in": {"type": "str", "default": "none"},
+    "sign_in_timeout": {"type": "int", "default": 300},
+    "admin_password": {"type": "str", "no_log": True},
+    "look_for_connectors": {"type": "bool", "default": False},
+    "activation_margin": {"type": "int", "default": 60},
+    "authority": {"type": "str"},
+    "graph_url": {"type": "str"},
+    "ca_path": {"type": "str"},
+    "deadline": {"type": "int", "default": 60},
+    "once": {"type": "bool", "default": False},
+    "checks": {"type": "list", "elements": "str", "default": []},
+    "skip_checks": {"type": "list", "elements": "str", "default": []},
+    "waivers": {"type": "list", "elements": "dict", "default": [], "options": WAIVER_OPTIONS},
+    **POLICY_OPTIONS,
+    "as_of": {"type": "str"},
+    "return_passes": {"type": "bool", "default": False},
 }
 
 RUN_OPTIONS = {
@@ -53,13 +84,13 @@ RUN_OPTIONS = {
 }
 
 REPORT_OPTIONS = {
-    "part": {"type": "str", "required": True, "choices": ["begin", "host", "fleet"]},
+    "part": {"type": "str", "required": True, "choices": ["begin", "tenant", "host", "fleet"]},
     **RUN_OPTIONS,
     "result": {"type": "dict"},
     "save_observation": {"type": "bool", "default": False},
     # Names what is handed over; said here because "key" sounds like a secret.
     "stats_key": {"type": "str", "default": "appproxy_preflight", "no_log": False},
 }
-REPORT_REQUIRED_IF = [("part", "host", ["result"])]
+REPORT_REQUIRED_IF = [("part", "host", ["result"]), ("part", "tenant", ["result"])]
 
 GATE_OPTIONS = {**RUN_OPTIONS, **POLICY_OPTIONS}

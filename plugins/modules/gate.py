@@ -14,6 +14,7 @@ short_description: Stop the servers that are not ready
 description:
   - Reads the host's report of this run, as M(appproxy.connector.report) wrote it, and fails the host where it must not go on.
   - A host that could not be reached fails with the connection's own words as unreachable, so that Ansible counts it so and ends with C(4).
+  - Where M(appproxy.connector.admin) found that nobody may register, all hosts fail with its words.
   - A host without a report fails as C(inconclusive).
   - A host that is ready and stops because of O(fail_on=warning) fails with the ids of its warnings.
 seealso:

@@ -22,16 +22,18 @@ options:
     description:
       - V(begin), before looking, for every host. Makes C(fleet.json), which says C(in_progress) from then on. What an earlier run
         with the same O(run_id) left there is begun anew, once for all hosts, and the host's earlier report is removed.
+      - V(tenant), once, after M(appproxy.connector.admin). Writes C(tenant.json), which C(fleet.json) and the gate take up.
       - V(host), after judging, for every host. Writes that host's report.
       - V(fleet), once, with C(run_once). Makes C(fleet.json) from this run's files, with every host of the play. Those
         without a file are C(inconclusive). Prints the text, and hands a small summary to workflows as C(set_stats) does.
       - With C(serial), V(fleet) is run once for each batch. The batch with the play's last host completes C(fleet.json).
     type: str
     required: true
-    choices: [begin, host, fleet]
+    choices: [begin, tenant, host, fleet]
   result:
     description:
-      - What M(appproxy.connector.preflight) or M(appproxy.connector.connectivity) returned. For O(part=host).
+      - What M(appproxy.connector.preflight) or M(appproxy.connector.connectivity) returned, for O(part=host), or
+        M(appproxy.connector.admin), for O(part=tenant).
     type: dict
   save_observation:
     description:

@@ -8,9 +8,10 @@ FOR INTERNAL COLLECTION USE ONLY. The only part of plugin_utils that imports Ans
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -92,10 +93,45 @@ def options_of(action: ActionBase, spec: Mapping[str, Any], **rules: Any) -> dic
     return dict(args)
 
 
+def inert_message(message: str) -> str:
+    """A module's `msg`: its lines, each of which a terminal can show."""
+    return "\n".join(inert(line, limit=MESSAGE_LIMIT) for line in message.split("\n"))
+
+
+def awx_job(variables: Mapping[str, Any]) -> str | None:
+    """The id of the AWX job that this is; None where it is none."""
+    job = variables.get("awx_job_id") or variables.get("tower_job_id") or os.environ.get("JOB_ID")
+    return str(job) if job else None
+
+
+def once_in_a_run(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Does it for the first who asks in this run of Ansible; all others get what came of it, whatever the strategy and the serial.
+
+    What came of it lies where the run's id does, and goes with it at the end. Raises FilesError.
+    """
+    path = Path(constants.DEFAULT_LOCAL_TMP) / f"appproxy-connector-{name}.json"
+    try:
+        lock = (path.parent / f"{path.name}.lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise files.FilesError(f"cannot write {path.parent}: {error.strerror}") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = files.read(path)
+        if known is None:
+            known = work()
+            files.write(path, json.dumps(known))
+    return known
+
+
 def run_of(args: Mapping[str, Any]) -> tuple[str, Path]:
     """The id and the folder of this run. Raises FilesError."""
     run_id = args["run_id"] or files.this_run(constants.DEFAULT_LOCAL_TMP, now())
     return run_id, files.run_folder(args["report_dir"], run_id)
+
+
+def started_at() -> str:
+    """When this run of Ansible began: the same for all hosts, whatever their run_id."""
+    return files.begun_at(files.this_run(constants.DEFAULT_LOCAL_TMP, now())).strftime(TIME_FORMAT)
 
 
 class ControllerAction(ActionBase):  # type: ignore[misc]
@@ -136,7 +172,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         args = options_of(self, JUDGING_OPTIONS)
         host = str(variables["inventory_hostname"])
         named, args["seen_from"] = args["seen_from"], args["seen_from"] or self._seen_from().value
-        args["public_roots"] = _on_controller(args["public_roots"])
+        args["public_roots"] = on_controller(args["public_roots"])
         try:
             planned = plan(parse_options(args, now(), self.areas), host, windows=is_windows(self._connection))
         except OptionError as error:
@@ -146,7 +182,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         if args["observations"] and not named and not isinstance(seen, Failure):
             planned = seen_from(planned, saved_from(seen, planned.options.seen_from))
         result = conclude(planned, None, seen) if isinstance(seen, Failure) else conclude(planned, seen)
-        result["msg"] = "\n".join(inert(line, limit=MESSAGE_LIMIT) for line in result["msg"].split("\n"))
+        result["msg"] = inert_message(result["msg"])
         return {**result, **({"warnings": warnings} if warnings else {})}
 
     def _seen_from(self) -> SeenFrom:
@@ -159,7 +195,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
     ) -> Mapping[str, Any] | Failure:
         """The observation, or why there is none."""
         if saved:
-            return _saved(Path(str(_on_controller(saved))), host)
+            return _saved(Path(str(on_controller(saved))), host)
         module = WINDOWS_MODULE if is_windows(self._connection) else POSIX_MODULE
         before = now()
         try:
@@ -178,7 +214,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         return {**observation, "seen_from": planned.options.seen_from.value, "bracket": bracket}
 
 
-def _on_controller(path: str | None) -> str | None:
+def on_controller(path: str | None) -> str | None:
     """A relative path starts where ansible-playbook was run, also for a playbook inside a collection."""
     return None if not path else os.path.abspath(os.path.expanduser(path))
 

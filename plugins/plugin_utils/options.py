@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from .catalogue.endpoints import endpoints, parse_version, user_endpoint
+from .catalogue.endpoints import endpoints, federation_endpoint, parse_version, user_endpoint
 from .catalogue.errors import CatalogueError
 from .catalogue.findings import FINDINGS
 from .judge.waivers import Waiver, WaiverError, parse_waiver
@@ -194,6 +194,13 @@ def _installing_user(value: Any) -> str | None:
     return text
 
 
+def _federation(values: Any) -> tuple[Endpoint, ...]:
+    try:
+        return tuple(federation_endpoint(*split_address(str(value))) for value in values or ())
+    except ValueError as error:
+        raise OptionError(f"federation_hosts: '{error}' is no address. Write host:port, as the module admin returns them.") from error
+
+
 def _service_observation(value: Any) -> Mapping[str, Any] | None:
     if value is None or isinstance(value, Mapping):
         return value
@@ -254,13 +261,13 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
         if version:
             parse_version(version)
         known = endpoints(cloud, tenant_id, version)
-        extra = tuple(user_endpoint(str(text)) for text in args.get("endpoints") or ())
+        extra = (*_federation(args.get("federation_hosts")), *(user_endpoint(str(text)) for text in args.get("endpoints") or ()))
         waivers = parse_waivers(args.get("waivers"), SERVER_AREAS)
     except (CatalogueError, WaiverError) as error:
         raise OptionError(str(error)) from error
     wanted, left_out = selected(args.get("checks"), args.get("skip_checks"), areas)
     if not wanted:
-        raise OptionError("checks, skip_checks: together they leave nothing to ask of a server. Name an area of it or a finding id in checks.")
+        raise OptionError("checks, skip_checks: together they leave nothing to ask of a server. Name an area or a finding id of it.")
     checks = tuple(id_ for id_, spec in FINDINGS.items() if id_ in wanted or spec.area is Area.TOOL)
     return Options(
         tenant_id=tenant_id,

@@ -29,6 +29,7 @@ __all__ = [
     "Unprobed",
     "check_cloud",
     "endpoints",
+    "federation_endpoint",
     "parse_version",
     "unprobed",
     "user_endpoint",
@@ -280,6 +281,14 @@ def parse_version(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9}){3}", text):
         raise CatalogueError(f"connector_version: {text!r} is not a version: write four numbers, like 1.5.3437.0")
     return tuple(int(number) for number in text.split("."))
+
+
+def federation_endpoint(host: str, port: int) -> Endpoint:
+    """Where an account signs in whose domain is federated."""
+    return Endpoint(
+        host=host, port=port, tls=True, phase=Phase.FEDERATION, needed=True, stands_for=host, row="the account's own identity provider",
+        source=sources.FEDERATION.url, date=sources.FEDERATION.date,
+    )
 
 
 _USER_SHAPE = "write host:port, https://host[:port][/path] or http://host[:port][/path]"

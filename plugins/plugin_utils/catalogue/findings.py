@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from ..model import Area, FindingSpec, Owner, Severity
 from . import sources
+from .findings_admin import ADMIN
 from .findings_server import SERVER
 from .findings_trust import TRUST
 from .spec import TLS12_CLIENT, spec
@@ -289,6 +290,15 @@ _HTTP = (
         docs=sources.CONNECTORS, more=(sources.CAPTURE, sources.RFC_WEBSOCKET),
     ),
     spec(
+        154, "federation-host-blocked", Owner.NETWORK, evidence=("how",),
+        title="{endpoints}, where the account of admin_upn signs in, is not reached ({how})",
+        cause="The account's domain is federated: its password is checked by the company's own identity provider, and the browser of the "
+        "sign-in has to reach it from the server.",
+        hint="Let the server reach {hosts} on port {ports}, or register with a token that was got elsewhere: the token way needs no "
+        "sign-in on the server.",
+        docs=sources.FEDERATION, more=(sources.MSAL, sources.REGISTER_TOKEN),
+    ),
+    spec(
         155, "service-error", Owner.SERVICE, evidence=("status",), severity=Severity.WARNING,
         title="The service itself answers with an error at {endpoints} (status {status})",
         cause="The certificate is genuine, so the way is open and it is Microsoft's service that says it has a fault just now.",
@@ -388,6 +398,6 @@ _TOOL = (
 )
 
 FINDINGS: Mapping[str, FindingSpec] = MappingProxyType(
-    {one.id: one for one in (*_DNS, *_TCP, *_PROXY, *_TLS, *_CERTIFICATES, *_HTTP, *_REVOCATION, *TRUST, *SERVER, *_TOOL)}
+    {one.id: one for one in (*_DNS, *_TCP, *_PROXY, *_TLS, *_CERTIFICATES, *_HTTP, *_REVOCATION, *TRUST, *ADMIN, *SERVER, *_TOOL)}
 )
 """By id, in the order of the ids."""

@@ -20,6 +20,7 @@ _BY_PHASE: Mapping[Phase, Identity] = {
     Phase.RUNTIME: Identity.NETWORK_SERVICE,
     Phase.UPDATE: Identity.LOCAL_SYSTEM,
     Phase.REVOCATION: Identity.WINDOWS,
+    Phase.FEDERATION: Identity.INSTALLING_USER,
     Phase.EXTRA: Identity.NETWORK_SERVICE,
 }
 WORDS: Mapping[Identity, str] = {

@@ -104,7 +104,8 @@ SIGN_IN_ERRORS = Source(f"{_LEARN}/entra/identity-platform/reference-error-codes
 SIGN_IN_LOGS = Source(f"{_LEARN}/entra/identity/monitoring-health/concept-sign-ins", "")
 """Code 530003 is not on the page of codes; it is known from sign-in logs as "device must be managed"."""
 REGISTER_TOKEN = Source(f"{_LEARN}/entra/global-secure-access/how-to-register-connector-powershell", "2026-02-21")
-CONNECTOR_TUTORIAL = Source(f"{_LEARN}/entra/global-secure-access/how-to-configure-connectors", "2026-03-11")
+CONNECTOR_TUTORIAL = Source("https://github.com/MicrosoftDocs/entra-docs", "2026-03-11")
+"""The tutorial "Set up the Private Network Connector"; under which path it stands there was not read."""
 BUILT_IN_ROLES = Source(f"{_LEARN}/entra/identity/role-based-access-control/permissions-reference", "")
 CUSTOM_ROLES = Source(f"{_LEARN}/entra/identity/role-based-access-control/custom-consent-permissions", "")
 ACCESS_TOKENS = Source(f"{_LEARN}/entra/identity-platform/access-token-claims-reference", "")

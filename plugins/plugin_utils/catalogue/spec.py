@@ -17,7 +17,8 @@ TLS12_CLIENT = rf"{SCHANNEL}\Protocols\TLS 1.2\Client"
 
 def spec(
     number: int, name: str, owner: Owner, *, title: str, cause: str, hint: str, docs: Source, more: tuple[Source, ...] = (),
-    evidence: tuple[str, ...] = (), severity: Severity = Severity.ERROR, area: Area = Area.CONNECTIVITY, tells_what_was_not_seen: bool = False,
+    evidence: tuple[str, ...] = (), severity: Severity = Severity.ERROR, area: Area = Area.CONNECTIVITY,
+    tells_what_was_not_seen: bool = False,
 ) -> FindingSpec:
     return FindingSpec(
         id=f"APC{number}", name=name, area=area, owner=owner, severity=severity, title=title, cause=cause, hint=hint, docs=docs.url,

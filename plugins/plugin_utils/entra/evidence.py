@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import TypeVar
+from typing import TypeVar, Union
 
 
 class Gap(Enum):
@@ -40,7 +40,7 @@ class NotSeen:
 NOT_ASKED = NotSeen(Gap.NOT_ASKED)
 
 _Fact = TypeVar("_Fact")
-Seen = _Fact | NotSeen
+Seen = Union[_Fact, NotSeen]  # noqa: UP007  mypy takes no other form of a generic alias here
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,12 @@ try:
     import httpx
     import jwt
     import msal
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 except ImportError as error:
     MISSING: str | None = str(error.name or error).split(".", maxsplit=1)[0].replace("jwt", "PyJWT")
     """The name of the package that is not installed, else None."""
 else:
     MISSING = None
 
-__all__ = ["MISSING", "httpx", "jwt", "msal"]
+__all__ = ["MISSING", "httpx", "jwt", "load_pem_private_key", "msal", "pkcs12", "x509"]

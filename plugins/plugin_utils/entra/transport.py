@@ -45,7 +45,7 @@ class Transport:
 
     def __init__(self, authority: str, graph: str, ca_path: str | None, seconds: float) -> None:
         """Errors: OSError or ssl.SSLError where ca_path cannot be read; ValueError where the environment names an impossible proxy."""
-        self._services = {authority: SIGN_IN_CALLS, graph: GRAPH_CALLS}
+        self._services = ((authority, SIGN_IN_CALLS), (graph, GRAPH_CALLS))
         verify: Any = ssl.create_default_context(cafile=ca_path) if ca_path else True
         self._client = httpx.Client(verify=verify, trust_env=True, follow_redirects=False)
         self._until = time.monotonic() + seconds
@@ -97,7 +97,7 @@ class Transport:
 
     def _call_of(self, method: str, url: str) -> Call:
         parts = urlsplit(url)
-        for base, calls in self._services.items():
+        for base, calls in self._services:
             service = urlsplit(base)
             prefix = service.path.rstrip("/")
             if (parts.scheme, parts.netloc) == (service.scheme, service.netloc) and parts.path.startswith(prefix):

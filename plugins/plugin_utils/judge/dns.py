@@ -47,7 +47,7 @@ def _addresses(route: Route, name: str, addresses: tuple[str, ...]) -> Iterator[
     elif all(is_private(address) for address in addresses):
         if route.genuine:
             yield passed("APC103", route, note=f"{name} has a private address ({addresses[0]}) that leads to the genuine service")
-        elif route.the_users and route.connected:
+        elif route.the_users:
             yield passed("APC103", route)
         elif not route.connected:
             yield failed("APC103", route, evidence, group=("private",))

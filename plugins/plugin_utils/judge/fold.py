@@ -9,6 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..catalogue.findings import FINDINGS
@@ -122,6 +123,13 @@ def _waiver(row: Row) -> dict[str, Any] | None:
     if row.waiver is None:
         return None
     return {**row.waiver.as_dict(), **({} if row.status is Status.WAIVED else {"expired": True})}
+
+
+def with_shown_causes(rows: Iterable[Row], checks: Sequence[str]) -> tuple[Row, ...]:
+    """What failed stands for itself where nobody asked for its cause."""
+    return tuple(
+        replace(row, because=tuple(id_ for id_ in row.because if id_ in checks)) if row.status is Status.FAIL else row for row in rows
+    )
 
 
 def without_findings(ids: Iterable[str], findings: Iterable[Finding], reasons: Mapping[str, str], seen_from: SeenFrom) -> list[Finding]:

@@ -95,8 +95,8 @@ class Route:
 
     @property
     def the_users(self) -> bool:
-        """An endpoint of the user's own: a certificate of the company is as good there as the server says that it is."""
-        return self.endpoint.phase is Phase.EXTRA
+        """An endpoint of the company's own: a certificate of the company is as good there as the server says that it is."""
+        return self.endpoint.phase in (Phase.EXTRA, Phase.FEDERATION)
 
     @property
     def genuine(self) -> bool:

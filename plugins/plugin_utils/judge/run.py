@@ -20,6 +20,7 @@ from . import (
     certificate,
     clock,
     dns,
+    federation,
     hellos,
     http,
     observed,
@@ -37,7 +38,7 @@ from . import (
 )
 from .chain import ChainReading, read_chain
 from .context import Context
-from .fold import fold, order, without_findings
+from .fold import fold, order, with_shown_causes, without_findings
 from .route import DIRECT, ReadChain, Route, Row, routes
 from .waivers import Waiver
 
@@ -151,6 +152,7 @@ def _rows(look: _Look, asked: Asked) -> tuple[Row, ...]:
     rows = proxy.judge_ports(rows, look.routes)
     rows = samples.judge_samples(rows, look.routes)
     rows = certificate.judge_sign_in_alone(rows)
+    rows = federation.judge_federation(rows)
     if look.detected:
         rows = ways.explain_by_revocation_way(rows)
         rows = ways.explain_captured(rows, look.endpoints, look.observation, asked.installing_user is not None)
@@ -178,6 +180,7 @@ _OF_SOME: Mapping[str, tuple[Callable[[Endpoint], bool], str]] = {
     certificate.CLIENT_CERTIFICATE: (lambda one: one.phase is Phase.BOOTSTRAP, "without a tenant id the bootstrap endpoint has no name"),
     http.SIGN_IN: (lambda one: one.phase is Phase.SIGN_IN, "no endpoint of this run belongs to the sign-in"),
     http.BLOCKED: (lambda one: one.phase is not Phase.SIGN_IN, "every endpoint of this run belongs to the sign-in"),
+    federation.BLOCKED: (lambda one: one.phase is Phase.FEDERATION, "no federated account was named (admin_upn)"),
     http.WEBSOCKET: (lambda one: one.websocket is not None, "no endpoint of this run takes a WebSocket"),
 }
 """Ids that are about some endpoints only, and what is said where none of them is there."""
@@ -230,13 +233,6 @@ def _reached(rows: Iterable[Row]) -> frozenset[str]:
     return frozenset(row.endpoint.id for row in rows if row.endpoint and row.status is Status.PASS and row.id in passed)
 
 
-def _with_shown_causes(rows: Iterable[Row], checks: Sequence[str]) -> tuple[Row, ...]:
-    """What failed stands for itself where nobody asked for its cause."""
-    return tuple(
-        replace(row, because=tuple(id_ for id_ in row.because if id_ in checks)) if row.status is Status.FAIL else row for row in rows
-    )
-
-
 OF_THE_SERVER = frozenset(
     spec.id for spec in FINDINGS.values() if spec.area in (Area.TRUST, Area.SERVER) and spec.id != hellos.SHA512
 )
@@ -263,7 +259,7 @@ def judge(endpoints: Sequence[Endpoint], observation: Observation, roots: Roots,
     tells = _tells_of_the_server(observation, asked)
     if tells and observation.host is None and OF_THE_SERVER & set(asked.checks):
         rows = (*rows, observed.not_understood("the facts of the server are not in it: it was made with other options"))
-    rows = waived.waive(_optional(_with_shown_causes(rows, asked.checks)), asked.waivers, asked.host, asked.today)
+    rows = waived.waive(_optional(with_shown_causes(rows, asked.checks)), asked.waivers, asked.host, asked.today)
     rows = (*rows, *_hidden(rows, asked.checks))
     everything = fold(rows, asked.seen_from)
     findings = [finding for finding in everything if finding.id in asked.checks]

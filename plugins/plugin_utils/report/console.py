@@ -9,12 +9,14 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..judge.fold import lower_first
 from ..model import Status, Verdict
 from .text import inert
 
 WIDTH = 80
 CAUSES = 20
 """More different causes than that stand in fleet.json only."""
+TENANT = "The tenant"
 EXPLAINED = "Findings explained: docs/findings/<id>.md of the collection"
 HOSTS_NAMED = 8
 READY_NAMED = 50
@@ -25,19 +27,24 @@ def lines(fleet: Mapping[str, Any], path: str) -> list[str]:
     """At most WIDTH columns each, except the path of fleet.json, which must stay whole to be copied."""
     total = fleet["counts"]["hosts"]
     text = _wrapped(fleet["summary"])
+    if fleet["tenant"]:
+        for cause in fleet["tenant"]["causes"][:CAUSES]:
+            text += ["", *_cause({**cause, "hosts": [TENANT]}, total)]
     for cause in fleet["causes"][:CAUSES]:
         text += ["", *_cause(cause, total)]
     left = len(fleet["causes"]) - CAUSES
     if left > 0:
         text += ["", f"And {left} more, all in fleet.json."]
     text += ["", *_count(fleet["counts"])]
+    if fleet["tenant"]:
+        text += _wrapped(f"The sign-in, seen from the controller: {lower_first(fleet['tenant']['headline'])}")
     text += _ready([host for host in fleet["hosts"] if host["verdict"] == Verdict.READY.value])
     if fleet["remarks"]:
         text += ["", *(line for remark in fleet["remarks"] for line in _wrapped(remark))]
     if fleet["not_covered"]:
         text += ["", *_wrapped("Not covered: " + "; ".join(str(item) for item in fleet["not_covered"]) + ".")]
     text.append("")
-    if fleet["causes"]:
+    if fleet["causes"] or (fleet["tenant"] and fleet["tenant"]["causes"]):
         text.append(EXPLAINED)
     return [*text, f"Report: {inert(path, limit=4096)}"]
 

@@ -4,6 +4,7 @@
 """Where a run's files lie, and how they are written: atomically, not for everyone's eyes. Controller only.
 
     <report_dir>/<run_id>/fleet.json
+    <report_dir>/<run_id>/tenant.json
     <report_dir>/<run_id>/hosts/<host>.json
     <report_dir>/<run_id>/observations/<host>.json
 """
@@ -65,6 +66,10 @@ def host_file(folder: Path, host: str) -> Path:
 
 def observation_file(folder: Path, host: str) -> Path:
     return folder / "observations" / f"{encode(host)}.json"
+
+
+def tenant_file(folder: Path) -> Path:
+    return folder / "tenant.json"
 
 
 def fleet_file(folder: Path) -> Path:

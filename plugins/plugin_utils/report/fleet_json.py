@@ -9,13 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..judge.fold import some
+from ..judge.fold import lower_first, some
 from ..judge.observed import COULD_NOT_OBSERVE
 from ..model import Owner, Severity, Status, Verdict
+from . import tenant_json
 
 SCHEMA = 1
 NO_RESULT_TITLE = "No result of this run"
 NO_RESULT_HINT = "Look further up in Ansible's output for what stopped this server before it was judged, and run again."
+SIGN_IN_NOT_ASKED = "the sign-in, role and licence of who registers (admin_upn, a registration token)"
 STATS_HOSTS = 200
 """How many hosts that are not ready set_stats carries at most."""
 
@@ -45,8 +47,10 @@ def begin(run_id: str, started_at: str) -> dict[str, Any]:
     return {"schema": SCHEMA, "state": "in_progress", "run_id": run_id, "started_at": started_at}
 
 
-def build(begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, *, complete: bool) -> dict[str, Any]:
-    """rows are read one by one, and only what the fleet's report needs of each is kept."""
+def build(
+    begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, tenant_report: Mapping[str, Any] | None = None, *, complete: bool
+) -> dict[str, Any]:
+    """rows are read one by one, and only what the fleet's report needs of each is kept. `tenant_report`: what admin said, if it did."""
     hosts: list[dict[str, Any]] = []
     causes: dict[tuple[Any, ...], dict[str, Any]] = {}
     remarks: dict[str, list[str]] = {}
@@ -64,16 +68,19 @@ def build(begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, *, com
             not_covered.extend(item for item in report.get("not_covered", ()) if item not in not_covered)
         redirected = redirected or bool(report.get("judged", {}).get("connect_to"))
     counts = _counts(hosts)
+    tenant = tenant_json.in_fleet(tenant_report)
+    not_covered.extend((tenant or {"not_covered": [SIGN_IN_NOT_ASKED]})["not_covered"] if _worth_saying(counts, tenant) else ())
     return {
         **begin(begun["run_id"], begun["started_at"]),
         "state": "complete" if complete else "in_progress",
         "written_at": written_at,
-        "verdict": _verdict(counts).value,
-        "summary": _summary(counts),
+        "verdict": tenant_json.worse(_verdict(counts), tenant).value,
+        "summary": _with_tenant(_summary(counts), tenant),
         "counts": counts,
         "connect_to": redirected,
         "causes": sorted(causes.values(), key=_importance),
         "hosts": hosts,
+        "tenant": tenant,
         "remarks": [remark if len(of) == len(hosts) else f"{some(of)}: {remark}" for remark, of in remarks.items()],
         "not_covered": not_covered,
     }
@@ -85,11 +92,24 @@ def stats(fleet: Mapping[str, Any], path: str) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "verdict": fleet["verdict"],
+        "tenant": fleet["tenant"]["verdict"] if fleet["tenant"] else None,
         "counts": fleet["counts"],
         "hosts_not_ready": not_ready[:STATS_HOSTS],
         "hosts_not_ready_cut": len(not_ready) > STATS_HOSTS,
         "report": path,
     }
+
+
+def _worth_saying(counts: Mapping[str, int], tenant: Mapping[str, Any] | None) -> bool:
+    """What was not covered matters where something is ready."""
+    return bool(counts[Verdict.READY.value]) or (tenant is not None and tenant["verdict"] == Verdict.READY.value)
+
+
+def _with_tenant(summary: str, tenant: Mapping[str, Any] | None) -> str:
+    """The servers, then the sign-in where it keeps them from being ready."""
+    if tenant is None or tenant["verdict"] == Verdict.READY.value:
+        return summary
+    return f"{summary} The sign-in: {lower_first(tenant['headline'])}"
 
 
 def _no_result() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..judge.fold import lower_first
 from ..judge.observed import COULD_NOT_OBSERVE
 from ..judge.verdict import has_failed, stopped_by_warnings
 from ..model import Status, Verdict
@@ -23,17 +24,33 @@ class Decision:
     message: str
 
 
-def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str) -> Decision:
-    """report is None where this run has none of the host: the host fails as inconclusive, whatever `unknown` says."""
+def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str, tenant: Mapping[str, Any] | None = None) -> Decision:
+    """report is None where this run has none of the host: the host fails as inconclusive, whatever `unknown` says.
+
+    `tenant` is what admin said, if it did: a server on which nobody may register is stopped by that.
+    """
+    of_host = _of_host(report, fail_on, unknown)
+    if of_host.failed or of_host.unreachable or tenant is None or not tenant["asked"]:
+        return of_host
+    failed, message = _policy(tenant, fail_on, unknown)
+    return Decision(True, False, tenant["verdict"], f"The sign-in: {lower_first(message)}") if failed else of_host
+
+
+def _policy(report: Mapping[str, Any], fail_on: str, unknown: str) -> tuple[bool, str]:
+    verdict = Verdict(report["verdict"])
+    warnings = [finding["id"] for finding in report["findings"] if finding["status"] == Status.WARN.value]
+    stopped = stopped_by_warnings(verdict, warnings, fail_on, unknown)
+    return has_failed(verdict, bool(warnings), fail_on, unknown), " ".join(filter(None, (report["headline"], stopped)))
+
+
+def _of_host(report: Mapping[str, Any] | None, fail_on: str, unknown: str) -> Decision:
     if report is None:
         return Decision(True, False, Verdict.INCONCLUSIVE.value, f"Inconclusive: {NO_RESULT_TITLE} ({COULD_NOT_OBSERVE}). {NO_RESULT_HINT}")
     verdict = report["verdict"]
     if not report["reached"] and verdict == Verdict.INCONCLUSIVE.value:
         return Decision(False, True, verdict, _words_of_connection(report))
-    warnings = [finding["id"] for finding in report["findings"] if finding["status"] == Status.WARN.value]
-    failed = has_failed(Verdict(verdict), bool(warnings), fail_on, unknown)
-    stopped = stopped_by_warnings(Verdict(verdict), warnings, fail_on, unknown)
-    return Decision(failed, False, verdict, " ".join(filter(None, (report["headline"], stopped))))
+    failed, message = _policy(report, fail_on, unknown)
+    return Decision(failed, False, verdict, message)
 
 
 def _words_of_connection(report: Mapping[str, Any]) -> str:

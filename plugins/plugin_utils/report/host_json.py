@@ -25,10 +25,14 @@ def build(host: str, run_id: str, result: Mapping[str, Any]) -> dict[str, Any]:
     missing = [key for key in REQUIRED if key not in result]
     if missing:
         raise NotAResultError(
-            f"result is not what appproxy.connector.preflight or appproxy.connector.connectivity returned: it has no {', '.join(missing)}"
+            f"result is not what a judging module of appproxy.connector returned: it has no {', '.join(missing)}"
         )
-    kept = {str(key): value for key, value in result.items() if key not in _ANSIBLE_ONLY and not str(key).startswith("_ansible")}
-    return {"schema": result["schema"], "host": host, "run_id": run_id, **kept}
+    return {"schema": result["schema"], "host": host, "run_id": run_id, **kept(result)}
+
+
+def kept(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A module's result without what only Ansible reads."""
+    return {str(key): value for key, value in result.items() if key not in _ANSIBLE_ONLY and not str(key).startswith("_ansible")}
 
 
 def dump(report: Mapping[str, Any]) -> str:

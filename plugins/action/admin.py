@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 from ansible.utils.display import Display
@@ -29,7 +30,7 @@ class ActionModule(ControllerAction):
         try:
             options = parse_admin_options(args, os.environ, now(), self._surroundings(task_vars or {}))
             mask(options.secrets.values)
-            look = lambda: admin(options, now, _show)  # noqa: E731  handed over, or called
+            look = partial(admin, options, now, _show)
             result = once_in_a_run("admin", look) if args["once"] else look()
         except (OptionError, files.FilesError) as error:
             raise fail(error) from None

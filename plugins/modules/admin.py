@@ -32,7 +32,7 @@ options:
   admin_upn:
     description:
       - The account that will register, as it signs in, V(name@domain).
-      - Without any credentials only its domain is looked up, which needs no sign-in. With those of an application the directory tells of it.
+      - Without any credentials only its domain is looked up, which needs no sign-in. With those of an application the directory is asked.
     type: str
   registration_token:
     description:

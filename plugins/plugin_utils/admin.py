@@ -22,10 +22,11 @@ from .catalogue.version import VERSION
 from .entra.credentials import Secrets, read_secrets
 from .entra.evidence import BadToken, Claims, Entra, Realm
 from .entra.libraries import MISSING
-from .entra.look import DEVICE_CODE, PASSWORD, Wanted, look
+from .entra.look import DEVICE_CODE, PASSWORD, UnusableError, Wanted, look
 from .judge.admin import AdminJudgement, Asked, judge_admin
 from .judge.fold import fold
-from .judge.observed import library_missing
+from .judge.observed import library_missing, not_understood
+from .judge.route import Row
 from .judge.verdict import about_waivers, causes, counts, has_failed, headline, message, stopped_by_warnings, summary, verdict_of
 from .judge.waivers import Waiver, WaiverError
 from .model import TIME_FORMAT, Area, SeenFrom, Severity, Status
@@ -165,18 +166,28 @@ def _minutes(value: Any) -> int:
 def admin(options: AdminOptions, now: Callable[[], datetime], show: Callable[[str], None]) -> dict[str, Any]:
     """The result of the module. Raises OptionError where the environment or ca_path cannot be used."""
     began = now()
-    entra = Entra()
-    if options.anything and MISSING is not None:
-        judgement = AdminJudgement(fold((library_missing(MISSING),), SeenFrom.CONTROLLER), ())
-    else:
-        if options.anything:
-            try:
-                entra = look(options.wanted, show)
-            except ValueError as error:
-                raise OptionError(" ".join(str(error).split())) from None
-        judgement = judge_admin(entra, options.asked)
+    entra, judgement = _looked(options, show)
     result: dict[str, Any] = without_secrets(_result(options, entra, judgement, began, now()), options.secrets.values)
     return result
+
+
+def _looked(options: AdminOptions, show: Callable[[str], None]) -> tuple[Entra, AdminJudgement]:
+    entra = Entra()
+    if not options.anything:
+        return entra, judge_admin(entra, options.asked)
+    if MISSING is not None:
+        return entra, _only(library_missing(MISSING))
+    try:
+        entra = look(options.wanted, show)
+        return entra, judge_admin(entra, options.asked)
+    except UnusableError as error:
+        raise OptionError(" ".join(str(error).split())) from None
+    except Exception as error:  # noqa: BLE001  the others' words may hold what was sent, and a traceback what is secret
+        return Entra(), _only(not_understood(f"looking at the sign-in stopped with {type(error).__name__}"))
+
+
+def _only(row: Row) -> AdminJudgement:
+    return AdminJudgement(fold((row,), SeenFrom.CONTROLLER), ())
 
 
 def without_secrets(value: Any, secrets: tuple[str, ...]) -> Any:
@@ -262,5 +273,3 @@ def _seen_as(options: AdminOptions, who: str) -> str:
     if options.wanted.sign_in:
         parts.append(who)
     return " and ".join(parts) or "nobody"
-
-

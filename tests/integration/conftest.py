@@ -126,7 +126,8 @@ class Site:
         return [str(self.programs / "ansible-playbook"), playbook, "-i", "inventory.json", *arguments]
 
     def environment(self, **given: str) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "JOB_ID"))}
+        steering = ("ANSIBLE_", "JOB_ID", "AZURE_", "APPPROXY_REG")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(steering) and key != "CI"}
         return {
             **kept, "ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(self.path / "ansible"),
             "ANSIBLE_REMOTE_TEMP": str(self.path / "remote_tmp"),

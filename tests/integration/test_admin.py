@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,239 @@ def test_person(fleet: Site, pki: Pki, collections: Path, person: people.Person,
         assert list(catalogued(service)) == []
         assert service.passwords == ([person.account.upn] if way == people.PASSWORD else [])
         assert bool(service.calls) == (way != people.TOKEN)
+
+
+# --- the directory as it is on bad days ----------------------------------------------------------------------------------
+
+HEALTHY = {one.name: one for one in people.PEOPLE}
+ACTIVE, ELIGIBLE = HEALTHY["global"], HEALTHY["eligible"]
+FAULTS: dict[str, tuple[entra.Fault, dict[str, str]]] = {
+    "throttled-once": (entra.throttled(1), {}),
+    "throttled-for-ever": (entra.throttled(99), {"APC301": "unknown"}),
+    "throttled-for-too-long": (entra.throttled(1, "3600"), {"APC301": "unknown"}),
+    "down": (entra.down, {"APC301": "unknown"}),
+    "slow": (entra.slow(60), {"APC301": "unknown"}),
+    "drips": (entra.drips, {"APC301": "unknown"}),
+    "not-json": (entra.says(b"<html>portal</html>", "text/html"), {"APC301": "unknown"}),
+    "no-list": (entra.says(b'{"value": "nothing"}', "application/json"), {"APC301": "unknown"}),
+    "leads-elsewhere": (entra.leads_elsewhere, {"APC301": "unknown"}),
+    "reset": (entra.resets, {"APC301": "unknown"}),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_fault(fleet: Site, pki: Pki, name: str) -> None:
+    """What could not be seen is unknown, says why, and does not hold the play up."""
+    fault, expected = FAULTS[name]
+    with entra.Entra(pki, ACTIVE.tenant(), fault, recorded.SEEN_AT) as service:
+        variables, environment = by(people.GRAPH, ACTIVE)
+        began = time.monotonic()
+        run = look(fleet, service, pki, {**variables, "preflight_admin_deadline": 8}, **environment)
+        took = time.monotonic() - began
+    tenant = run.fleet["tenant"]
+    assert told(tenant) == expected, run.output
+    assert tenant["elapsed_ms"] < 9500
+    assert took < 40
+    if expected:
+        assert tenant["verdict"] == "inconclusive"
+        (finding,) = [one for one in tenant["findings"] if one["id"] == "APC301"]
+        assert finding["evidence"]["error"]
+        assert run.code == 2
+
+
+@pytest.mark.parametrize("permission", entra.PERMISSIONS)
+@pytest.mark.parametrize("person", [ACTIVE, ELIGIBLE], ids=lambda person: person.name)
+def test_permission_denied(fleet: Site, pki: Pki, person: people.Person, permission: str) -> None:
+    """Each permission in turn: never a pass of what needs it, and the finding names what to grant."""
+    directory = person.tenant()
+    directory.granted = tuple(one for one in entra.PERMISSIONS if one != permission)
+    with entra.Entra(pki, directory, now=recorded.SEEN_AT) as service:
+        variables, environment = by(people.GRAPH, person)
+        run = look(fleet, service, pki, {**variables, "preflight_look_for_connectors": True}, **environment)
+    tenant = run.fleet["tenant"]
+    denied = [one for one in tenant["findings"] if one["id"] == "APC331"]
+    # Whoever has the role active is not asked what he could activate, and the other way round.
+    not_needed = {
+        "global": ("GroupMember.Read.All", "RoleEligibilitySchedule.Read.Directory", "PrivilegedEligibilitySchedule.Read.AzureADGroup"),
+        "eligible": ("GroupMember.Read.All", "RoleAssignmentSchedule.Read.Directory"),
+    }
+    if permission in not_needed[person.name]:
+        assert denied == []
+        assert tenant["verdict"] == people.verdict(person.expects[people.GRAPH])
+        return
+    assert [one["status"] for one in denied] == ["unknown"], run.output
+    named = "none is documented" if permission == "OnPremisesPublishingProfiles" else permission
+    assert named in denied[0]["evidence"]["permissions"]
+    assert run.code == 2
+    assert tenant["verdict"] == ("not_ready" if person is ELIGIBLE and permission not in (
+        "User.Read.All", "RoleManagement.Read.Directory") else "inconclusive")
+
+
+@pytest.mark.parametrize(("wrong", "meaning"), [
+    ({"AZURE_CLIENT_SECRET": "wrong-secret-value"}, "the secret of the application is wrong"),
+    ({"AZURE_CLIENT_ID": "99999999-0000-0000-0000-000000000000"}, "the application is not in this tenant or switched off"),
+])
+def test_the_application_is_refused(fleet: Site, pki: Pki, wrong: dict[str, str], meaning: str) -> None:
+    with entra.Entra(pki, ACTIVE.tenant(), now=recorded.SEEN_AT) as service:
+        variables, environment = by(people.GRAPH, ACTIVE)
+        run = look(fleet, service, pki, variables, **{**environment, **wrong})
+        assert [one.grant for one in service.calls if one.grant] == ["client_credentials"]
+    assert told(run.fleet["tenant"]) == {"APC302": "unknown"}
+    assert meaning in run.output
+    assert "wrong-secret-value" not in run.output
+    assert run.code == 2
+
+
+def test_nobody_answers(fleet: Site, pki: Pki, closed_port: int) -> None:
+    service = entra.Entra(pki, ACTIVE.tenant())
+    service.listener.close()
+    variables, environment = by(people.GRAPH, ACTIVE)
+    run = look(fleet, service, pki, variables, **environment)
+    assert told(run.fleet["tenant"]) == {"APC301": "unknown"}
+    assert run.code == 2
+    assert closed_port
+
+
+def test_a_certificate_that_nobody_vouches_for(fleet: Site, pki: Pki) -> None:
+    with entra.Entra(pki, ACTIVE.tenant()) as service:
+        variables, environment = by(people.GRAPH, ACTIVE)
+        run = look(fleet, service, pki, {**variables, "preflight_ca_path": str(pki.trust["other"])}, **environment)
+        assert service.calls == []
+    assert told(run.fleet["tenant"]) == {"APC301": "unknown"}
+    assert "CERTIFICATE_VERIFY_FAILED" in run.output
+
+
+# --- credentials ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_certificate_in_place_of_a_secret(fleet: Site, pki: Pki) -> None:
+    file = pki.file(pki.self_signed("reader"))
+    directory = ACTIVE.tenant()
+    directory.certificate = file
+    with entra.Entra(pki, directory, now=recorded.SEEN_AT) as service:
+        named = {"preflight_admin_upn": ACTIVE.account.upn}
+        run = look(fleet, service, pki, {**named, "preflight_client_id": entra.APPLICATION, "preflight_client_certificate": str(file)})
+        assert told(run.fleet["tenant"]) == {}, run.output
+        run = look(fleet, service, pki, named, AZURE_CLIENT_ID=entra.APPLICATION, AZURE_CLIENT_CERTIFICATE_PATH=str(file))
+        assert told(run.fleet["tenant"]) == {}, run.output
+    assert run.code == 0
+
+
+def test_a_federated_token_in_place_of_a_secret(fleet: Site, pki: Pki, tmp_path: Path) -> None:
+    file = tmp_path / "assertion"
+    file.write_text("eyJ.federated.assertion\n", encoding="utf-8")
+    directory = ACTIVE.tenant()
+    directory.assertion = "eyJ.federated.assertion"
+    with entra.Entra(pki, directory, now=recorded.SEEN_AT) as service:
+        run = look(fleet, service, pki, {"preflight_admin_upn": ACTIVE.account.upn}, AZURE_CLIENT_ID=entra.APPLICATION,
+                   AZURE_FEDERATED_TOKEN_FILE=str(file))
+        assert told(run.fleet["tenant"]) == {}, run.output
+        file.write_text("eyJ.some.other", encoding="utf-8")
+        run = look(fleet, service, pki, {"preflight_admin_upn": ACTIVE.account.upn}, AZURE_CLIENT_ID=entra.APPLICATION,
+                   AZURE_FEDERATED_TOKEN_FILE=str(file))
+        assert told(run.fleet["tenant"]) == {"APC302": "unknown"}
+
+
+def test_a_token_in_a_file(fleet: Site, pki: Pki, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(entra.token(ACTIVE.account, recorded.SEEN_AT) + "\n", encoding="utf-8")
+    with entra.Entra(pki, ACTIVE.tenant()) as service:
+        run = look(fleet, service, pki, {"preflight_registration_token_file": str(file)})
+        assert service.calls == []
+    assert told(run.fleet["tenant"]) == {}
+    assert run.code == 0
+
+
+# --- the rehearsals ------------------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_password_is_tried_once(fleet: Site, pki: Pki) -> None:
+    with entra.Entra(pki, ACTIVE.tenant(), now=recorded.SEEN_AT) as service:
+        variables, _environment = by(people.PASSWORD, ACTIVE)
+        run = look(fleet, service, pki, variables, AZURE_PASSWORD="not-the-password")
+        assert service.passwords == [ACTIVE.account.upn]
+        assert sum(one.grant == "password" for one in service.calls) == 1
+    assert told(run.fleet["tenant"]) == {"APC302": "fail"}
+    assert "not-the-password" not in run.output
+
+
+def test_the_password_of_a_federated_account_is_not_tried(fleet: Site, pki: Pki) -> None:
+    directory = ACTIVE.tenant()
+    directory.federated = {entra.DOMAIN: "sts.contoso.example"}
+    with entra.Entra(pki, directory) as service:
+        variables, environment = by(people.PASSWORD, ACTIVE)
+        run = look(fleet, service, pki, variables, **environment)
+        assert service.passwords == []
+    assert told(run.fleet["tenant"]) == {"APC302": "unknown"}
+    assert "federated" in run.output
+
+
+def test_a_device_code_that_nobody_enters(fleet: Site, pki: Pki) -> None:
+    with entra.Entra(pki, ACTIVE.tenant()) as service:
+        service.completed_after = 0
+        variables, _environment = by(people.DEVICE_CODE, ACTIVE)
+        began = time.monotonic()
+        run = look(fleet, service, pki, {**variables, "preflight_sign_in_timeout": 10})
+        assert time.monotonic() - began < 40
+    assert "enter the code ABCD-EFGH" in " ".join(run.output.split())
+    assert told(run.fleet["tenant"]) == {"APC302": "unknown"}
+    assert run.code == 2
+
+
+# --- once ----------------------------------------------------------------------------------------------------------------
+
+
+def test_once_in_a_run_whatever_the_play(fleet: Site, pki: Pki) -> None:
+    """serial plays a run_once task once for each batch, and the password must not be tried by each."""
+    play = [{"hosts": "all", "gather_facts": False, "serial": 1, "roles": ["appproxy.connector.preflight"]}]
+    with entra.Entra(pki, ACTIVE.tenant(), now=recorded.SEEN_AT) as service:
+        variables, environment = by(people.PASSWORD, ACTIVE)
+        given = {**service.variables, "preflight_ca_path": str(pki.public_roots), **variables}
+        (fleet.path / "admin.json").write_text(json.dumps(given), encoding="utf-8")
+        run = fleet.run(play, "-e", "@admin.json", **environment)
+        assert run.code == 0, run.output
+        assert service.passwords == [ACTIVE.account.upn]
+    assert run.fleet["tenant"]["verdict"] == "ready"
+
+
+def test_a_federated_domain_becomes_an_endpoint_of_the_servers(fleet: Site, pki: Pki) -> None:
+    directory = ACTIVE.tenant()
+    directory.federated = {entra.DOMAIN: "sts.contoso.example:8443"}
+    for host in fleet.hosts.values():
+        host.pop("preflight_observations")
+    with entra.Entra(pki, directory, now=recorded.SEEN_AT) as service:
+        variables, environment = by(people.GRAPH, ACTIVE)
+        run = look(fleet, service, pki, {
+            **variables, "preflight_connect_to": {"sts.contoso.example:8443": f"127.0.0.1:{fleet.closed_port}"},
+            "preflight_checks": ["APC154", "APC311"], "preflight_deadline": 5,
+        }, "--limit", "one", **environment)
+    report = json.loads((run.run_folder / "hosts" / "one.json").read_text(encoding="utf-8"))
+    (finding,) = [one for one in report["findings"] if one["id"] == "APC154"]
+    assert (finding["status"], finding["endpoints"]) == ("fail", ["sts.contoso.example:8443"])
+    assert told(run.fleet["tenant"]) == {}
+
+
+def test_not_asked_is_never_red(fleet: Site) -> None:
+    """Credentials of the environment that are there for something else are not used."""
+    run = fleet.run("appproxy.connector.preflight", AZURE_CLIENT_ID=entra.APPLICATION, AZURE_CLIENT_SECRET="for-something-else")
+    assert run.code == 0
+    assert run.fleet["tenant"] is None
+    assert "the sign-in, role and licence of who registers" in " ".join(run.output.split())
+    written = json.loads((run.run_folder / "tenant.json").read_text(encoding="utf-8"))
+    assert {one["status"] for one in written["findings"]} == {"not_applicable"}
+
+
+def test_the_gate_stops_ready_servers_on_which_nobody_may_register(fleet: Site, pki: Pki) -> None:
+    person = HEALTHY["nobody"]
+    with entra.Entra(pki, person.tenant(), now=recorded.SEEN_AT) as service:
+        variables, environment = by(people.GRAPH, person)
+        run = look(fleet, service, pki, variables, **environment)
+        assert run.code == 2
+        assert run.fleet["verdict"] == "not_ready"
+        assert run.fleet["counts"]["ready"] == 3
+        assert "The sign-in: not ready: nobody@contoso.example has no role" in run.output
+        waived = [{"id": "APC311", "until": "2027-01-01", "reason": "it is assigned on the day"}]
+        run = look(fleet, service, pki, {**variables, "preflight_waivers": waived}, **environment)
+        assert run.fleet["tenant"]["findings"][0]["status"] == "waived"
+        run = look(fleet, service, pki, {**variables, "preflight_fail_on": "never", "preflight_unknown": "report"}, **environment)
+        assert run.code == 0

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from lab import dns
 from lab.fleet import INSIDE, lacking, run_in_namespace
+from lab.people import PEOPLE
 from lab.play import LOCAL, WINRM, Outcome, differences, play, read, without
 from lab.scenarios import NAMESPACE, SCENARIOS, Scenario
 from lab.windows import WINDOWS
@@ -109,6 +110,7 @@ def test_one_remote_command_for_each_server(folder: Path, state: Path) -> None:
 
 
 SHOWN_ELSEWHERE = {
+    "APC301": "`tests/integration/test_admin.py`: the service itself is down there, whoever asks",
     "APC904": "`tests/integration/test_targets.py`: no network makes a target too old",
     "APC905": "`tests/integration/test_targets.py`: no network takes a library away",
     "APC422": "`tests/unit/test_judge_server.py`: this PowerShell knows no constrained language",
@@ -121,14 +123,17 @@ def table() -> str:
     from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.findings import FINDINGS
 
     rows = ["# Findings and the scenarios that hold them", "",
-            "Made from `tests/lab/scenarios.py` and `tests/lab/windows.py` (whose lists are exact) by",
+            "Made from `tests/lab/scenarios.py`, `tests/lab/windows.py` and `tests/lab/people.py` (the lists of both are exact) by",
             "`APPPROXY_GOLDEN=write ./test tests/integration/test_scenarios.py -k every_finding`.",
             "Two ids with a bar: the network or the platform decides which of the two it is.", "",
             "| finding | given by | must not show in |", "| --- | --- | --- |"]
     for id_ in FINDINGS:
         every = (*SCENARIOS, *(row.scenario for row in WINDOWS))
         given = [f"{one.name} ({ids})" if "|" in ids else one.name for one in every for ids in one.expects if id_ in ids.split("|")]
+        given += [f"{person.name} (by {way})" for person in PEOPLE for way, expected in person.expects.items() if id_ in expected]
         absent = sum(id_ in one.absent for one in SCENARIOS) + sum(id_ not in row.scenario.expects for row in WINDOWS)
+        if FINDINGS[id_].area.value == "admin":
+            absent = sum(id_ not in expected for person in PEOPLE for expected in person.expects.values())
         shown = ", ".join(given).replace("|", "\\|") or SHOWN_ELSEWHERE.get(id_, "")
         rows.append(f"| {id_} | {shown} | {f'{absent} scenarios' if absent else ''} |")
     return "\n".join(rows) + "\n"

@@ -162,6 +162,8 @@ class Call:
     grant: str = ""
 
 
+RESET = Response(0)
+"""In place of an answer: the connection is reset."""
 Fault = Callable[[Request, int], Response | None]
 """(request, how many like it came before) -> an answer in place of the usual one, or None."""
 
@@ -204,7 +206,7 @@ class Entra:
             before = sum(one.path == call.path for one in self.calls)
             self.calls.append(call)
         if self.fault is not None and (answer := self.fault(request, before)) is not None:
-            return answer
+            return None if answer is RESET else answer
         if request.path.startswith(("/v1.0/", "/beta/")):
             return self._graph(request, {key: value[0] for key, value in parse_qs(query).items()})
         return self._sign_in(request, form)
@@ -255,16 +257,18 @@ class Entra:
 
     def _application(self, form: Mapping[str, str]) -> Response:
         if form.get("client_id") != APPLICATION:
-            return _refusal(700016, f"Application with identifier '{form.get('client_id')}' was not found in the directory.", "unauthorized_client")
+            said = f"Application with identifier '{form.get('client_id')}' was not found in the directory."
+            return _refusal(700016, said, "unauthorized_client")
         if "client_assertion" in form:
             if not self._proves(form["client_assertion"]):
-                return _refusal(700027, "The certificate with identifier used to sign the client assertion is not registered.", "invalid_client")
+                return _refusal(700027, "The certificate used to sign the client assertion is not registered.", "invalid_client")
         elif "client_secret" not in form:
             return _refusal(7000218, "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
                             "invalid_client")
         elif form["client_secret"] != self.directory.secret:
-            return _refusal(7000215, "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, "
-                            f"not the client secret ID, for a secret added to app '{APPLICATION}'. Sent: {form['client_secret']}", "invalid_client")
+            # Worse than the real one, which does not repeat it.
+            said = f"Invalid client secret provided. Sent for app '{APPLICATION}': {form['client_secret']}"
+            return _refusal(7000215, said, "invalid_client")
         graph = token(None, aud="https://graph.microsoft.com", scp=None, idtyp="app", upn=None, roles=list(self.directory.granted))
         return _json({"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": graph})
 
@@ -359,8 +363,7 @@ class Entra:
     def _user(self, name: str, _query: Mapping[str, str]) -> Response:
         account = self.directory.account(name)
         if account is None:
-            return _error(404, "Request_ResourceNotFound", f"Resource '{name}' does not exist or one of its queried reference-property "
-                          "objects are not present.")
+            return _error(404, "Request_ResourceNotFound", f"Resource '{name}' does not exist.")
         return _json(_user_object(account))
 
     def _by_mail(self, _name: str, query: Mapping[str, str]) -> Response:
@@ -392,15 +395,16 @@ class Entra:
         who = self._principal(query)
         rows = [
             {"id": _id(f"{who.id}{one}"), "principalId": who.id, "directoryScopeId": one.scope, "roleDefinitionId": one.role,
-             "roleDefinition": {"id": one.role, "displayName": ROLES[one.role], "isBuiltIn": one.role != CUSTOM_ROLE, "templateId": one.role}}
-            for one in (who.roles if who else ())
+             "roleDefinition": {"id": one.role, "displayName": ROLES[one.role], "isBuiltIn": one.role != CUSTOM_ROLE,
+                                "templateId": one.role}}
+            for one in who.roles
         ] if who else []
         return self._list(rows, "/v1.0/roleManagement/directory/roleAssignments", query)
 
     def _scheduled(self, rows: Sequence[tuple[str, Assignment]], name: str, query: Mapping[str, str]) -> Response:
         if not self.directory.privileged_identities:
-            return _error(400, "AadPremiumLicenseRequired", "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance "
-                          "license.")
+            return _error(400, "AadPremiumLicenseRequired",
+                          "The tenant needs to have Microsoft Entra ID P2 or Microsoft Entra ID Governance license.")
         found = [
             {"id": _id(f"{name}{who}{one}"), "principalId": who, "roleDefinitionId": one.role, "directoryScopeId": one.scope,
              "memberType": "Direct", "startDateTime": "2026-01-01T00:00:00Z", "endDateTime": self._end(one.ends_in)}
@@ -425,8 +429,11 @@ class Entra:
         if not self.directory.privileged_identities:
             return self._scheduled([], "", query)
         who = self._principal(query)
-        rows = [{"id": _id(f"eligible {group.id}"), "principalId": who.id, "groupId": group.id, "accessId": "member", "memberType": "direct",
-                 "startDateTime": "2026-01-01T00:00:00Z", "endDateTime": None} for group in who.eligible_groups] if isinstance(who, Account) else []
+        rows = [
+            {"id": _id(f"eligible {group.id}"), "principalId": who.id, "groupId": group.id, "accessId": "member", "memberType": "direct",
+             "startDateTime": "2026-01-01T00:00:00Z", "endDateTime": None}
+            for group in who.eligible_groups
+        ] if isinstance(who, Account) else []
         return self._list(rows, "/v1.0/identityGovernance/privilegedAccess/group/eligibilityScheduleInstances", query)
 
     def _skus(self, _name: str, query: Mapping[str, str]) -> Response:
@@ -570,3 +577,20 @@ def leads_elsewhere(request: Request, _before: int) -> Response | None:
     return None
 
 
+def says(body: bytes, kind: str) -> Fault:
+    """Graph answers with 200 and something that it never says."""
+
+    def fault(request: Request, _before: int) -> Response | None:
+        return Response(200, body, kind) if request.path.startswith("/v1.0/") else None
+
+    return fault
+
+
+def drips(request: Request, _before: int) -> Response | None:
+    """Graph says one byte a second and never ends."""
+    return Response(200, b" " * 600, "application/json", pace=1.0) if request.path.startswith("/v1.0/") else None
+
+
+def resets(request: Request, _before: int) -> Response | None:
+    """Graph's connections are reset in place of an answer."""
+    return RESET if request.path.startswith("/v1.0/") else None

@@ -31,6 +31,8 @@ from .scenarios import NAMESPACE, NXDOMAIN, OPENSSL, SSH, Scenario
 from .servers import Response, split
 
 TENANT = "00000000-1111-2222-3333-444444444444"
+FEDERATION_HOST = "sts.contoso.example:443"
+"""The company's own identity provider, for scenarios that have one."""
 INSIDE = "APPPROXY_LAB_NAMESPACE"
 """Set in the environment of what dns.py's namespace runs."""
 
@@ -71,7 +73,7 @@ class Lab:
         self.folder = folder
         self.scenarios = tuple(scenarios)
         self.endpoints = dict(catalogue_endpoints() if endpoints is None else endpoints)
-        self.endpoints |= dict.fromkeys(REVOCATION_HOSTS, False)
+        self.endpoints |= {**dict.fromkeys(REVOCATION_HOSTS, False), FEDERATION_HOST: True}
         self._pki_folder = pki_folder or folder / "pki"
         self.sites: dict[str, Site] = {}
 

@@ -65,6 +65,7 @@ def verdict(findings: Findings) -> str:
 
 _ACTIVE = (Assignment(APPLICATION_ADMINISTRATOR),)
 _GLOBAL = (Assignment(GLOBAL_ADMINISTRATOR),)
+_UNIT = "/administrativeUnits/5d107bba-d8e2-4e13-b6ae-884be90e5d1a"
 _ADMINS = Group("Connector admins", roles=_ACTIVE)
 _ELIGIBLE = (Assignment(APPLICATION_ADMINISTRATOR),)
 
@@ -100,7 +101,7 @@ PEOPLE = (
     Person(Account("cloud-application", roles=(Assignment(CLOUD_APPLICATION_ADMINISTRATOR),)), "The role that lacks the application proxy.",
            {GRAPH: {"APC313": FAIL}}),
     Person(Account("hybrid", roles=(Assignment(HYBRID_IDENTITY_ADMINISTRATOR),)), "A role for other agents.", {GRAPH: {"APC313": FAIL}}),
-    Person(Account("scoped", roles=(Assignment(APPLICATION_ADMINISTRATOR, scope="/administrativeUnits/5d107bba-d8e2-4e13-b6ae-884be90e5d1a"),)),
+    Person(Account("scoped", roles=(Assignment(APPLICATION_ADMINISTRATOR, scope=_UNIT),)),
            "The role for a part of the tenant.", {GRAPH: {"APC313": FAIL}}),
     Person(Account("custom", roles=(Assignment(CUSTOM_ROLE),)), "A custom role, which may do or not.", {GRAPH: {"APC311": UNKNOWN}}),
     Person(Account("disabled", enabled=False, roles=_GLOBAL, refused=50057), "Disabled.",

@@ -455,6 +455,23 @@ ANSWERS = (
     ),
 )
 
+_FEDERATED = {"preflight_federation_hosts": ["sts.contoso.example:443"]}
+FEDERATION = (
+    Scenario("federated", "Who registers signs in at the company's own host.", variables=_FEDERATED, absent=(*ALL_QUIET, "APC154")),
+    Scenario(
+        "federated-by-company", "The host's certificate is the company's, and the server trusts it.", {"sts.*:443": faults.inspected},
+        trust=WITH_COMPANY, variables=_FEDERATED, absent=(*ALL_QUIET, "APC154"),
+    ),
+    Scenario(
+        "federation-blocked", "Nothing listens where the account would sign in.", {"sts.*:443": faults.closed_port}, variables=_FEDERATED,
+        expects={"APC154": FAIL}, absent=without("APC111"), verdict=NOT_READY,
+    ),
+    Scenario(
+        "federation-not-trusted", "The host's certificate is the company's, which the server does not trust.",
+        {"sts.*:443": faults.inspected}, variables=_FEDERATED, expects={"APC154": FAIL}, absent=QUIET, verdict=NOT_READY,
+    ),
+)
+
 TOOL = (
     Scenario(
         "redirected-not-counted", "All is open where connect_to leads, and nobody said that it counts.",
@@ -473,7 +490,7 @@ TOOL = (
 )
 
 SCENARIOS: tuple[Scenario, ...] = (
-    *HEALTHY, *ADDRESSES, *CONNECTIONS, *PROXIES, *HANDSHAKES, *FURTHER_HELLOS, *CERTIFICATES, *ANSWERS, *TOOL,
+    *HEALTHY, *ADDRESSES, *CONNECTIONS, *PROXIES, *HANDSHAKES, *FURTHER_HELLOS, *CERTIFICATES, *ANSWERS, *FEDERATION, *TOOL,
 )
 DEMO = tuple(one for one in SCENARIOS if one.demo)
 

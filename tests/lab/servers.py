@@ -211,6 +211,8 @@ class Response:
     """Headers that may stand more than once."""
     ahead: int = 0
     """Seconds by which the date is ahead of this machine's clock."""
+    pace: float = 0
+    """Seconds between two bytes of the body; 0: all at once."""
 
     def to_bytes(self) -> bytes:
         lines = [f"HTTP/1.1 {self.status} {self.reason or REASONS.get(self.status, 'Status')}"]
@@ -273,12 +275,21 @@ def serve_http(connection: Connection, answer: Answer, *, secure: bool = False) 
         if response is None:
             reset(connection)
             return
-        connection.sendall(response.to_bytes())
+        _send(connection, response)
         if response.status == 101:
             drain(connection)
             return
         if request.headers.get("connection", "").lower() == "close":
             return
+
+
+def _send(connection: Connection, response: Response) -> None:
+    raw = response.to_bytes()
+    slowly = len(response.body) if response.pace else 0
+    connection.sendall(raw[: len(raw) - slowly])
+    for byte in raw[len(raw) - slowly:]:
+        time.sleep(response.pace)
+        connection.sendall(bytes((byte,)))
 
 
 def _header(line: str) -> tuple[str, str]:

@@ -21,7 +21,13 @@ from ansible_collections.appproxy.connector.plugins.action.connectivity import A
 from ansible_collections.appproxy.connector.plugins.action.gate import ActionModule as Gate
 from ansible_collections.appproxy.connector.plugins.action.path_info import ActionModule as PathInfo
 from ansible_collections.appproxy.connector.plugins.action.preflight import ActionModule as Preflight
-from ansible_collections.appproxy.connector.plugins.module_utils._argspecs import GATE_OPTIONS, JUDGING_OPTIONS, REPORT_OPTIONS
+from ansible_collections.appproxy.connector.plugins.module_utils._argspecs import (
+    ADMIN_OPTIONS,
+    GATE_OPTIONS,
+    JUDGING_OPTIONS,
+    REPORT_OPTIONS,
+)
+from ansible_collections.appproxy.connector.plugins.plugin_utils import action_base
 from ansible_collections.appproxy.connector.plugins.plugin_utils.action_base import JudgingAction, failure_text, given
 from ansible_collections.appproxy.connector.plugins.plugin_utils.options import OptionError, parse_options
 from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight import plan
@@ -186,7 +192,7 @@ def test_a_run_id_that_is_used_again_begins_anew_once(tmp_path: Path, monkeypatc
     def start(scratch: str, at: datetime) -> None:
         (tmp_path / scratch).mkdir()
         monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / scratch))
-        monkeypatch.setattr(report_action, "now", lambda: at)
+        monkeypatch.setattr(action_base, "now", lambda: at)
 
     start("first", clock)
     assert begin(tmp_path, "one")["started_at"] == "2026-11-26T01:00:00Z"
@@ -195,7 +201,7 @@ def test_a_run_id_that_is_used_again_begins_anew_once(tmp_path: Path, monkeypatc
 
     # What the first batch of the second run reported stays when later hosts begin, minutes later.
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "verdict": "ready"}), encoding="utf-8")
-    monkeypatch.setattr(report_action, "now", lambda: clock + timedelta(hours=1, minutes=5))
+    monkeypatch.setattr(action_base, "now", lambda: clock + timedelta(hours=1, minutes=5))
     assert begin(tmp_path, "two") == {
         "schema": 1, "state": "in_progress", "run_id": "mine", "started_at": "2026-11-26T02:00:00Z", "verdict": "ready",
     }
@@ -221,7 +227,7 @@ def test_role_variables_are_the_options_of_its_modules() -> None:
     """Names, types and defaults of the role's variables stand in three places: they must agree."""
     specs = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text(encoding="utf-8"))["argument_specs"]
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
-    options = {**REPORT_OPTIONS, **JUDGING_OPTIONS, **GATE_OPTIONS}
+    options = {**ADMIN_OPTIONS, **REPORT_OPTIONS, **JUDGING_OPTIONS, **GATE_OPTIONS, "admin_deadline": ADMIN_OPTIONS["deadline"]}
     written = {"save_observations": "save_observation"}
     # What the role itself makes of tasks, and no module has.
     own = {"preflight_as_service"}
@@ -235,8 +241,12 @@ def test_role_variables_are_the_options_of_its_modules() -> None:
         assert described.get("default") == defaults.get(name) == option.get("default"), name
         assert described.get("choices") == option.get("choices"), name
     given_to_main = set(specs["main"]["options"])
-    assert given_to_main == {name for entry in ("observe", "report", "gate") for name in specs[entry]["options"]}
-    internal = {"part", "result", "save_observation", "return_observation", "service_observation"}
+    assert given_to_main == {name for entry in ("admin", "observe", "report", "gate") for name in specs[entry]["options"]}
+    internal = {
+        "part", "result", "save_observation", "return_observation", "service_observation", "once",
+        # Secrets come from the environment or from files.
+        "registration_token", "client_secret", "client_certificate_password", "admin_password",
+    }
     assert {f"preflight_{name}" for name in set(options) - internal} | {"preflight_save_observations"} | own == given_to_main
 
 

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from ansible_collections.appproxy.connector.plugins.plugin_utils.admin import Surroundings, parse_admin_options
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue import page, roots, sources
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.endpoints import (
     CLOUDS,
@@ -37,7 +38,7 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.model import (
     Phase,
     Severity,
 )
-from ansible_collections.appproxy.connector.plugins.plugin_utils.options import parse_options
+from ansible_collections.appproxy.connector.plugins.plugin_utils.options import SERVER_AREAS, parse_options
 
 DOCS = Path(__file__).absolute().parent.parent.parent / "docs"
 TENANT = "01234567-89ab-cdef-0123-456789abcdef"
@@ -74,6 +75,7 @@ DESIGN = {
     "APC151": ("http-blocked", "network"),
     "APC152": ("signin-page-not-reached", "network"),
     "APC153": ("websocket-cut", "network"),
+    "APC154": ("federation-host-blocked", "network"),
     "APC155": ("service-error", "service"),
     "APC156": ("http-cut", "network"),
     "APC161": ("revocation-unreachable", "network"),
@@ -90,6 +92,21 @@ DESIGN = {
     "APC216": ("client-certificate-rehearsal-failed", "network"),
     "APC221": ("cipher-suites-restricted", "server"),
     "APC232": ("fips-mode", "server"),
+    "APC301": ("signin-service-unreachable", "network"),
+    "APC302": ("credentials-rejected", "identity"),
+    "APC303": ("mfa-required", "identity"),
+    "APC304": ("conditional-access-blocked", "identity"),
+    "APC305": ("account-disabled-locked-or-expired", "identity"),
+    "APC306": ("account-not-of-this-tenant", "identity"),
+    "APC307": ("tenant-restricted-by-proxy", "proxy"),
+    "APC308": ("token-unsuitable", "identity"),
+    "APC311": ("role-missing", "identity"),
+    "APC312": ("role-eligible-not-active", "identity"),
+    "APC313": ("role-near-miss", "identity"),
+    "APC314": ("first-connector-may-need-global-administrator", "identity"),
+    "APC321": ("licence-missing", "identity"),
+    "APC322": ("application-proxy-disabled", "identity"),
+    "APC331": ("directory-read-not-permitted", "identity"),
     "APC401": ("os-unsupported", "server"),
     "APC402": ("os-near-end-of-support", "server"),
     "APC403": ("server-core", "server"),
@@ -127,7 +144,8 @@ MILDER = {
     "APC155": Severity.WARNING,
     "APC232": Severity.INFO,
     **dict.fromkeys(
-        ("APC203", "APC213", "APC221", "APC402", "APC403", "APC411", "APC431", "APC452", "APC453", "APC461", "APC501", "APC504", "APC507"),
+        ("APC203", "APC213", "APC221", "APC314", "APC321", "APC402", "APC403", "APC411", "APC431", "APC452", "APC453", "APC461", "APC501",
+         "APC504", "APC507"),
         Severity.WARNING,
     ),
 }
@@ -143,6 +161,11 @@ PROMISED = {
     "APC153": {"error"}, "APC155": {"status"}, "APC156": {"error"}, "APC161": {"urls", "error"}, "APC162": {"urls", "got"},
     "APC201": {"offered", "reason"}, "APC202": {"reason"}, "APC203": {"values"}, "APC204": {"release"}, "APC211": {"reason"},
     "APC212": {"reason"}, "APC213": {"how"}, "APC214": {"error"}, "APC215": {"list"}, "APC216": {"sha256", "sha512"},
+    **dict.fromkeys(("APC302", "APC303", "APC304", "APC307"), {"who", "meaning", "code", "fix"}),
+    "APC154": {"how"}, "APC301": {"error"},
+    "APC305": {"who", "meaning", "fix"}, "APC306": {"who", "meaning"}, "APC308": {"meaning", "fix"}, "APC311": {"who", "reason"},
+    "APC312": {"who", "role", "meaning"}, "APC313": {"who", "role", "meaning"}, "APC314": {"who", "connectors"}, "APC321": {"found"},
+    "APC322": {"connectors"}, "APC331": {"what", "permissions"},
     "APC221": {"reason"}, "APC232": set(), "APC401": {"os"}, "APC402": {"os", "ends"}, "APC403": set(),
     "APC411": {"memory", "processors"}, "APC421": {"setting"}, "APC422": {"mode"}, "APC431": {"reasons"}, "APC441": {"skew", "by"},
     "APC451": {"product"}, "APC452": {"product"}, "APC453": {"number", "in_use"}, "APC461": {"who"}, "APC471": set(),
@@ -175,7 +198,7 @@ def test_the_findings_are_those_of_the_design() -> None:
 @SPECS
 def test_severity_and_area(spec: FindingSpec) -> None:
     assert spec.severity is MILDER.get(spec.id, Severity.ERROR)
-    by_hundred = {"1": Area.CONNECTIVITY, "2": Area.TRUST, "4": Area.SERVER, "5": Area.SERVER, "9": Area.TOOL}
+    by_hundred = {"1": Area.CONNECTIVITY, "2": Area.TRUST, "3": Area.ADMIN, "4": Area.SERVER, "5": Area.SERVER, "9": Area.TOOL}
     assert spec.area is by_hundred[spec.id[3]]
     assert (spec.owner is Owner.TOOL) <= (spec.area is Area.TOOL)
 
@@ -195,7 +218,8 @@ def test_words_can_be_read_aloud(spec: FindingSpec) -> None:
     assert "\n" not in title
     assert not title.endswith(".")
     assert len(title) <= 120
-    assert hint.endswith((".", ")"))
+    # A hint that is the error code's own stands in the table of codes.
+    assert spec.hint == "{fix}" or hint.endswith((".", ")"))
     assert len(hint) <= 520
     assert spec.cause.endswith(".") or spec.cause.endswith(")")
     for text in (title, spec.cause, hint):
@@ -240,8 +264,11 @@ def test_every_finding_has_its_page(spec: FindingSpec) -> None:
     assert module in {f"appproxy.connector.{name}" for name in modules}
     # What the tool says of itself is always asked for, and `checks` with nothing else is refused.
     assert arguments.get("checks") == (None if spec.area is Area.TOOL else [spec.id])
-    every_area = (Area.CONNECTIVITY, Area.TRUST, Area.SERVER)
-    parse_options({**arguments, "tenant_id": TENANT}, datetime(2026, 11, 26, tzinfo=timezone.utc), every_area)
+    now = datetime(2026, 11, 26, tzinfo=timezone.utc)
+    if spec.area is Area.ADMIN:
+        parse_admin_options({**arguments, "tenant_id": TENANT}, {}, now, Surroundings())
+    else:
+        parse_options({**arguments, "tenant_id": TENANT}, now, SERVER_AREAS)
     assert ("a full run" in parts["How to verify"]) is (spec.area is not Area.TOOL)
     assert re.search(r"^```(powershell|shell)$", parts["How to verify"], re.MULTILINE)
     assert max(map(len, re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL).splitlines())) <= 220
@@ -255,7 +282,10 @@ def test_no_page_without_its_finding() -> None:
     assert {path.stem for path in (DOCS / "findings").glob("APC*.md")} == set(FINDINGS)
 
 
-@pytest.mark.parametrize(("name", "made"), [("endpoints.md", page.endpoints_page), ("findings/README.md", page.findings_page)])
+@pytest.mark.parametrize(("name", "made"), [
+    ("endpoints.md", page.endpoints_page), ("findings/README.md", page.findings_page), ("calls.md", page.calls_page),
+    ("sign-in-errors.md", page.sign_in_errors_page),
+])
 def test_the_tables_are_made_from_the_catalogue(name: str, made: object) -> None:
     assert callable(made)
     text = made()

@@ -239,11 +239,11 @@ _CERTIFICATES = (
     spec(
         144, "certificate-untrusted-by-server", Owner.SERVER, evidence=("root",),
         title="This server does not trust {root}, the root of {endpoints}",
-        cause="The certificate is genuine, but its root is not among the trusted roots of this server: automatic updates of roots are "
-        "off or blocked.",
+        cause="The root of the certificate is not among the trusted roots of this server. A public root is missing where automatic updates "
+        "of roots are off or blocked; a company's own, where nobody installed it.",
         hint="Allow this server http://ctldl.windowsupdate.com (port 80) and leave the policy Turn off Automatic Root Certificates Update "
         "off. Or install the root by hand, as administrator: certutil -f -addstore Root <file>, with the file of {root} from "
-        "Microsoft's list of Azure's certificate authorities.",
+        "Microsoft's list of Azure's certificate authorities, or your own company's.",
         docs=sources.WINDOWS_ROOTS, more=(sources.AZURE_CAS, sources.CONNECTORS),
     ),
     spec(

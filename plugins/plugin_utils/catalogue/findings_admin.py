@@ -111,7 +111,7 @@ _ROLES = (
         "that the first connector of a tenant needs a Global Administrator.",
         hint="Have a Global Administrator register the first connector, or have one at hand. The page of troubleshooting (2025-05-07) asks "
         "for an Application Administrator; the tutorial (2026-03-11) for a Global Administrator the first time.",
-        docs=sources.CONNECTOR_TUTORIAL, more=(sources.TROUBLESHOOT,),
+        docs=sources.TROUBLESHOOT, more=(sources.CONNECTOR_TUTORIAL,),
     ),
 )
 

@@ -1,13 +1,16 @@
 # Copyright (c) 2026 appproxy.connector contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The catalogue as pages: docs/endpoints.md and docs/findings/README.md are what these functions give."""
+"""The catalogue as pages: docs/endpoints.md, docs/findings/README.md, docs/calls.md and docs/sign-in-errors.md are what these give."""
 
 from __future__ import annotations
 
 from ..model import Endpoint
+from .calls import GRAPH_CALLS, SIGN_IN_CALLS
 from .endpoints import CLOUDS, ONE_PORT_SINCE, PUBLIC, endpoints, unprobed
 from .findings import FINDINGS
+from .signin_errors import SIGN_IN_ERRORS, SignInError
+from .sources import Source
 
 _TENANT = "<tenant>"
 _TITLES = {"public": "Public cloud (`cloud: public`)", "usgov": "US Government (`cloud: usgov`)"}
@@ -74,3 +77,57 @@ def findings_page() -> str:
     for spec in FINDINGS.values():
         lines.append(f"| [{spec.id}]({spec.id}.md) | {spec.name} | {spec.owner.value} | {spec.severity.value} | {_cell(spec.title)} |")
     return "\n".join(lines) + "\n"
+
+
+def calls_page() -> str:
+    """docs/calls.md, Markdown with a last newline."""
+    lines = [
+        "# Calls of the module admin, and the least permissions",
+        "",
+        "Every call that the module `admin` ever makes. No other one is made, and what is posted asks for a token: nothing is written",
+        "in the tenant. The page is made from the catalogue; a test compares the two.",
+        "",
+        "## The sign-in",
+        "",
+        "| call | what for | where it stands |",
+        "| --- | --- | --- |",
+        *(f"| `{one.method} {one.path}` | {_cell(one.adds)} | <{one.source.url}> |" for one in SIGN_IN_CALLS),
+        "",
+        "## Microsoft Graph",
+        "",
+        "Grant the application permissions (not the delegated ones), with an administrator's consent, in this order: each line adds",
+        "what it says. What is not granted is `unknown` with APC331, never a missing role; what `skip_checks` leaves out is not asked.",
+        "",
+        "| permission | what one knows with it | call | note |",
+        "| --- | --- | --- | --- |",
+        *(f"| {_cell(one.permission)} | {_cell(one.adds)} | [`{_cell(one.path.split('?')[0])}`]({one.source.url}) | {_cell(one.note)} |"
+          for one in GRAPH_CALLS),
+        "",
+        "`User.Read.All`, `GroupMember.Read.All`, `RoleManagement.Read.Directory`, `PrivilegedEligibilitySchedule.Read.AzureADGroup` and",
+        "`LicenseAssignment.Read.All` together let everything be seen that is not beta. `Directory.Read.All` is more than is needed.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def sign_in_errors_page() -> str:
+    """docs/sign-in-errors.md, Markdown with a last newline."""
+    lines = [
+        "# Error codes of the sign-in",
+        "",
+        "What the module `admin` makes of each code. Microsoft calls the codes preliminary; one that is not here is shown with its text",
+        "and decides nothing. The page is made from the catalogue; a test compares the two.",
+        "",
+        "| code | finding | the sign-in is refused because | what to do | where it stands |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| AADSTS{one.code} | [{one.finding}](findings/{one.finding}.md) | {_cell(one.meaning)} | {_cell(one.hint)} | "
+          f"{_where(one.source)} |" for one in sorted(SIGN_IN_ERRORS.values(), key=_by_code)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _where(source: Source) -> str:
+    return ", ".join(filter(None, (f"<{source.url}>", source.date)))
+
+
+def _by_code(error: SignInError) -> int:
+    return error.code

@@ -11,12 +11,13 @@ from __future__ import annotations
 try:
     import httpx
     import jwt
-    import msal
+    import msal  # type: ignore[import-untyped]
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 except ImportError as error:
     MISSING: str | None = str(error.name or error).split(".", maxsplit=1)[0].replace("jwt", "PyJWT")
     """The name of the package that is not installed, else None."""
+    httpx = jwt = msal = x509 = load_pem_private_key = pkcs12 = None  # type: ignore[assignment]
 else:
     MISSING = None
 

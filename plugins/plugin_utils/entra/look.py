@@ -21,6 +21,10 @@ from .transport import Transport
 PASSWORD, DEVICE_CODE = "password", "device_code"
 
 
+class UnusableError(Exception):
+    """The environment or ca_path cannot be used; one line."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What to look at. Nothing of it shows in its repr."""
@@ -50,14 +54,16 @@ class Wanted:
 
 
 def look(wanted: Wanted, show: Callable[[str], None]) -> Entra:
-    """Errors: ValueError with one line where the environment or ca_path cannot be used."""
+    """Raises UnusableError."""
     entra = Entra() if wanted.token is None else Entra(token=read_claims(wanted.token))
     if wanted.upn is None and wanted.client_id is None and wanted.sign_in is None:
         return entra
     try:
         transport = Transport(wanted.authority, wanted.graph, wanted.ca_path, wanted.seconds)
     except OSError as error:
-        raise ValueError(f"ca_path: '{wanted.ca_path}' cannot be read as certificates in PEM ({error.strerror or error}).") from None
+        raise UnusableError(f"ca_path: '{wanted.ca_path}' cannot be read as certificates in PEM ({error.strerror or error}).") from None
+    except ValueError:
+        raise UnusableError("HTTPS_PROXY: the environment names a proxy that is none. Write http://host:port.") from None
     try:
         entra = _of_anybody(wanted, transport, entra)
         entra = _of_the_directory(wanted, transport, entra)

@@ -50,7 +50,7 @@ def refusal(answer: Mapping[str, Any]) -> Refusal:
         found = _CODE.search(said)
         first = int(found[1]) if found else None
     # The first sentence tells; what follows are ids and times of this one request.
-    return Refusal(first, said.split(" Trace ID:", maxsplit=1)[0])
+    return Refusal(first, said.split(" Trace ID:", maxsplit=1)[0].removeprefix(f"AADSTS{first}: "))
 
 
 def home_tenant(transport: Transport, authority: str, domain: str) -> Seen[str | None]:

@@ -71,13 +71,16 @@ class Transport:
         return self._remembered[key]
 
     def post(
-        self, url: str, params: Mapping[str, str] | None = None, data: Any = None, headers: Mapping[str, Any] | None = None, **_more: Any
+        self, url: str, params: Mapping[str, str] | None = None, data: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None, **_more: Any,
     ) -> Any:
-        if isinstance(data, Mapping) and data.get("grant_type") == "password":
+        if (data or {}).get("grant_type") == "password":
             self._passwords_sent += 1
             if self._passwords_sent > 1:
                 raise NotOfTheCatalogueError("a password is tried once")
-        return self._send("POST", str(httpx.URL(url, params=params) if params else url), headers=headers, data=data)
+        # MSAL signs an assertion as bytes, which httpx would write as Python writes them.
+        form = {name: value.decode("ascii") if isinstance(value, bytes) else value for name, value in (data or {}).items()}
+        return self._send("POST", str(httpx.URL(url, params=params) if params else url), headers=headers, data=form)
 
     def graph(self, url: str, token: str) -> Any:
         """One answer of Graph, waited for where it says that it is busy. Raises UnreachableError."""
@@ -131,8 +134,6 @@ class Transport:
         # Decoded already: the header would have it decoded again.
         plain = {name: value for name, value in answer.headers.items() if name not in ("content-encoding", "content-length")}
         return httpx.Response(answer.status_code, headers=plain, content=body, request=answer.request)
-
-
 
 
 def _bounded(work: Callable[[], Any], seconds: float) -> Any:

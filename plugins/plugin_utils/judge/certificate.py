@@ -80,7 +80,7 @@ def _shown_to_everybody(route: Route, chain: ChainReading) -> Iterator[Row]:
 def _private(route: Route, chain: ChainReading) -> Iterator[Row]:
     """Tenant restrictions need the sign-in hosts inspected: alone, and trusted, that is a warning."""
     if not route.intercepted:
-        yield passed(INSPECTED, route, note="a certificate of the company's own, trusted by the server")
+        yield passed(INSPECTED, route, note="a certificate of the company's own")
         return
     tolerated = route.endpoint.phase is Phase.SIGN_IN and route.trusted is not False
     yield failed(INSPECTED, route, _whose(route, chain), status=Status.WARN if tolerated else Status.FAIL, group=(chain.top,))

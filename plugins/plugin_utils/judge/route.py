@@ -107,8 +107,9 @@ class Route:
 
     @property
     def intercepted(self) -> bool:
-        """Somebody else's certificate stands before an endpoint that has a public one."""
-        return self.private and not (self.the_users and self.trusted)
+        """Somebody else's certificate stands before an endpoint that has a public one. Of the company's own endpoints a private one is
+        their own: there the platform's word on its root counts, where it gave one."""
+        return self.private and not (self.the_users and self.trusted is not None)
 
     @property
     def asks_for_client_certificate(self) -> bool:

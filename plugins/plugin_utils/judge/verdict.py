@@ -63,11 +63,19 @@ def causes(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
     waived or not asked for."""
     acting = [one for one in findings if one.status in (Status.FAIL, Status.UNKNOWN, Status.WARN)]
     shown = [one for one in acting if not one.because]
-    ids = {one.id for one in shown}
-    hidden = [one for one in acting if one.because and not ids.intersection(one.because)]
+    explained = _explained(acting, {one.id for one in shown})
+    hidden = [one for one in acting if one.because and not explained.intersection(one.because)]
     ordered = sorted(shown, key=lambda one: (ORDER.index(one.status), -len(one.endpoints), one.id))
     waived = frozenset(one.id for one in findings if one.status is Status.WAIVED)
     return (*(_cause(one) for one in ordered), *_behind(hidden, waived))
+
+
+def _explained(acting: Sequence[Finding], shown: set[str]) -> set[str]:
+    """Ids that are shown, or that one of them explains, over however many others."""
+    known = set(shown)
+    while more := {one.id for one in acting if known.intersection(one.because)} - known:
+        known |= more
+    return known
 
 
 def _cause(one: Finding) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import Any
 from ..model import Verdict
 from .host_json import REQUIRED, NotAResultError, kept
 
-_IN_FLEET = ("verdict", "headline", "summary", "counts", "causes", "findings", "remarks", "not_covered", "seen_as", "seen_from", "seen_at")
+_IN_FLEET = ("verdict", "headline", "summary", "counts", "causes", "findings", "remarks", "not_covered", "seen_as", "seen_from", "seen_at",
+             "elapsed_ms")
 
 
 def build(run_id: str, started_at: str, result: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -287,6 +288,7 @@ def test_a_federated_domain_becomes_an_endpoint_of_the_servers(fleet: Site, pki:
     directory.federated = {entra.DOMAIN: "sts.contoso.example:8443"}
     for host in fleet.hosts.values():
         host.pop("preflight_observations")
+        host["ansible_python_interpreter"] = sys.executable
     with entra.Entra(pki, directory, now=recorded.SEEN_AT) as service:
         variables, environment = by(people.GRAPH, ACTIVE)
         run = look(fleet, service, pki, {

@@ -45,10 +45,10 @@ def environment(state: Path, series: str, python: str) -> Path:
     """The programs of the series' environment, made where it is not there yet; skips where it cannot be installed."""
     folder = state / "series" / series
     folder.mkdir(parents=True, exist_ok=True)
-    done = folder / "done"
+    done, made_for = folder / "done", f"{python}\n{(ROOT / 'requirements.txt').read_text(encoding='utf-8')}"
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists() or done.read_text() != python:
+        if not done.exists() or done.read_text() != made_for:
             subprocess.run([python, "-m", "venv", "--clear", str(folder / "venv")], check=True, capture_output=True)
             wanted = [f"ansible-core=={series}.*", "pywinrm", "-r", str(ROOT / "requirements.txt")]
             pre = ["--pre"] if series in PRE_RELEASES else []
@@ -56,7 +56,7 @@ def environment(state: Path, series: str, python: str) -> Path:
             ended = subprocess.run(install, capture_output=True, text=True, check=False)
             if ended.returncode != 0:
                 pytest.skip(f"ansible-core {series} cannot be installed: {ended.stderr.strip().splitlines()[-1]}")
-            done.write_text(python)
+            done.write_text(made_for)
     return folder / "venv" / "bin"
 
 

@@ -12,6 +12,7 @@ Ends with 0 when every server came out as its scenario says.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,14 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests"), os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0]]
 
+from lab.entra import APPLICATION, Entra  # noqa: E402
+from lab.people import GRAPH, PEOPLE  # noqa: E402
+from lab.pki import Pki  # noqa: E402
 from lab.play import LOCAL, PLAYBOOK, WINRM, differences, play, without  # noqa: E402
 from lab.scenarios import DEMO  # noqa: E402
 
+PERSON = next(one for one in PEOPLE if one.name == "eligible")
+"""Who will register."""
 _ENGINES = {
     LOCAL: "local connections, looked at by path_info (Python)",
     WINRM: "WinRM, looked at by connector_info in PowerShell 7 on this machine (the lab's servers are no Windows)",
@@ -44,13 +50,27 @@ def main(arguments: Sequence[str]) -> int:
         print(f"Skipped: the same fleet over WinRM ({missing}).")
     for one in DEMO:
         print(f"  {one.name}: {one.says}")
-    print(f"\n$ ansible-playbook {PLAYBOOK} -i {folder / 'inventory.json'}", flush=True)
-    outcome = play(folder, DEMO, engine, shown=True, pki_folder=folder.parent / "pki")
-    return _compare(outcome.hosts, outcome.folder, outcome.code)
+    print(f"Who registers, in the lab's own identity service: {PERSON.account.upn}. {PERSON.why}")
+    upn = f"preflight_admin_upn={PERSON.account.upn}"
+    print(f"\n$ ansible-playbook {PLAYBOOK} -i {folder / 'inventory.json'} -e {upn}", flush=True)
+    pki, directory = Pki(folder.parent / "pki"), PERSON.tenant()
+    with Entra(pki, directory) as service:
+        given = json.dumps({**service.variables, "preflight_ca_path": str(pki.public_roots)})
+        credentials = {"AZURE_CLIENT_ID": APPLICATION, "AZURE_CLIENT_SECRET": directory.secret}
+        outcome = play(folder, DEMO, engine, shown=True, pki_folder=folder.parent / "pki", arguments=("-e", upn, "-e", given),
+                       environment=credentials)
+    return _compare(outcome.hosts, outcome.fleet, outcome.folder, outcome.code)
 
 
-def _compare(hosts: Mapping[str, Mapping[str, Any]], folder: Path, code: int) -> int:
+def _of_the_tenant(fleet: Mapping[str, Any]) -> list[str]:
+    tenant = fleet.get("tenant") or {"causes": []}
+    told = {one["id"]: one["status"] for one in tenant["causes"]}
+    return [] if told == dict(PERSON.expects[GRAPH]) else [f"its causes are {told}"]
+
+
+def _compare(hosts: Mapping[str, Mapping[str, Any]], fleet: Mapping[str, Any], folder: Path, code: int) -> int:
     wrong = {one.name: differences(one, hosts[one.name]) if one.name in hosts else ["no report"] for one in DEMO}
+    wrong["the tenant"] = _of_the_tenant(fleet)
     print(f"\nansible-playbook ended with {code}: some servers are not ready, so a pipeline stops here.")
     print(f"Reports: {folder / 'fleet.json'}, {folder / 'hosts'}")
     for name, said in wrong.items():
@@ -58,7 +78,7 @@ def _compare(hosts: Mapping[str, Mapping[str, Any]], folder: Path, code: int) ->
             print(f"NOT AS DESIGNED: {name}: {word}")
     if any(wrong.values()) or code != 2:
         return 1
-    print(f"All {len(DEMO)} servers came out as designed.")
+    print(f"All {len(DEMO)} servers and the tenant came out as designed.")
     return 0
 
 

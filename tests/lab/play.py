@@ -78,9 +78,12 @@ def windows(lab: Lab, inventory: dict[str, Any], looks: Looks = usual_looks) -> 
 
 def play(
     folder: Path, scenarios: Iterable[Scenario], engine: str = LOCAL, *, arguments: Sequence[str] = (), shown: bool = False, forks: int = 5,
-    pki_folder: Path | None = None, looks: Looks = usual_looks,
+    pki_folder: Path | None = None, looks: Looks = usual_looks, environment: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """One run of the playbook over one server for each scenario. `shown` sends its output to the user's terminal."""
+    """One run of the playbook over one server for each scenario. `shown` sends its output to the user's terminal.
+
+    `environment` is added to that of ansible-playbook.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with Lab(folder, scenarios, pki_folder=pki_folder) as lab, ExitStack() as stack:
         inventory = lab.inventory()
@@ -92,8 +95,8 @@ def play(
             "ansible-playbook", PLAYBOOK, "-i", str(path), "--forks", str(forks), "-e", f"preflight_report_dir={folder / 'reports'}",
             "-e", f"preflight_run_id={RUN_ID}", "-e", "preflight_save_observations=true", *arguments,
         ]
-        ended = subprocess.run(command, cwd=folder, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, check=False, text=True,
-                               stdin=subprocess.DEVNULL, **({} if shown else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}))
+        ended = subprocess.run(command, cwd=folder, env={**os.environ, "ANSIBLE_NOCOLOR": "1", **(environment or {})}, check=False,
+                               text=True, stdin=subprocess.DEVNULL, **({} if shown else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}))
         counted = {name: len(server.commands) for name, server in servers.items()}
         written = frozenset(name for name, server in servers.items() if server.registry_was_written())
     return replace(read(folder, ended.returncode, ended.stdout or "", counted), written=written)

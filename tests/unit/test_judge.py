@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from ansible_collections.appproxy.connector.plugins.plugin_utils.options import parse_options
+from ansible_collections.appproxy.connector.plugins.plugin_utils.options import OptionError, parse_options
 from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight import conclude, plan
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -879,3 +879,43 @@ def test_what_a_target_says_makes_no_line_of_its_own(judge: Judge) -> None:
     judged = judge(lambda world: world.fetched("http://crl", page))
     assert "\n- APC999" not in judged.result["msg"]
     assert all(len(line) < 900 for line in judged.result["msg"].splitlines())
+
+
+# --- the company's own identity provider ---------------------------------------------------------------------------------
+
+STS = "sts.contoso.example:443"
+
+
+def test_a_federated_sign_in_that_is_reached_passes_and_one_that_nobody_has_is_not_applicable(judge: Judge) -> None:
+    assert judge(federation_hosts=[STS]).status("APC154") == {"pass"}
+    assert judge().status("APC154") == {"not_applicable"}
+
+
+@pytest.mark.parametrize(("stage", "fault", "id_"), [
+    ("resolve", error("nxdomain"), "APC101"), ("connect", error("refused"), "APC111"), ("connect", error("timeout"), "APC112"),
+    ("handshake", error("reset"), "APC131"),
+])
+def test_what_hits_the_federation_host_alone_is_explained_by_it(judge: Judge, stage: str, fault: dict[str, Any], id_: str) -> None:
+    judged = judge(lambda world: world.stage(STS, stage, fault), federation_hosts=[STS])
+    assert judged.verdict == "not_ready"
+    assert judged.causes == ["APC154"], judged.result["msg"]
+    assert judged.finding(id_, "fail")["because"] == ["APC154"]
+
+
+def test_what_hits_others_alike_explains_the_federation_host(judge: Judge) -> None:
+    judged = judge(lambda world: world.every("connect", error("refused")), federation_hosts=[STS])
+    assert judged.causes[0] == "APC111"
+    assert "APC154" not in judged.causes
+    assert judged.finding("APC154", "fail")["because"] == ["APC111"]
+
+
+def test_a_federation_host_that_was_not_seen_to_its_end_is_unknown(judge: Judge) -> None:
+    judged = judge(lambda world: world.stage(STS, "handshake", {"state": "not_run"}), federation_hosts=[STS])
+    assert judged.verdict == "inconclusive"
+    assert judged.status("APC154") == {"unknown"}
+
+
+@pytest.mark.parametrize("value", ["sts.contoso.example", "https://sts.contoso.example", "a b:443"])
+def test_a_bad_federation_host_is_named(value: str) -> None:
+    with pytest.raises(OptionError, match="federation_hosts: "):
+        parse_options({"tenant_id": TENANT, "federation_hosts": [value]}, NOW)

@@ -8,11 +8,10 @@ FOR INTERNAL COLLECTION USE ONLY. Pure. Roles have a file of their own (roles.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
-from ..catalogue.findings import FINDINGS
 from ..catalogue.registration import AUDIENCE, LICENCE_PLANS, SCOPE
 from ..catalogue.signin_errors import ACCOUNT, NOT_OF_TENANT, REJECTED, SIGN_IN_ERRORS, TOKEN, UNREACHABLE
 from ..entra.evidence import BadToken, Claims, Entra, Gap, NotSeen, Person, Plan, Refusal
@@ -84,22 +83,16 @@ def _refused(refusal: Refusal, who: str, final: bool, group: str) -> Row:
     if id_ == UNREACHABLE:
         return found(id_, status, error=f"{meaning} ({code})")
     evidence = {"who": who, "meaning": meaning, "code": code, "fix": fix}
-    wanted = {key: value for key, value in evidence.items() if key in FINDINGS[id_].evidence}
     said = {"said": refusal.error, "source": str(known.source)} if known else {}
-    return Row(id_, status, None, None, {**wanted, **said}, group=(group,))
+    return Row(id_, status, None, None, {**evidence, **said}, group=(group,))
 
 
 def judge_application(entra: Entra) -> Iterator[Row]:
     """The application that looks. That it is refused says nothing of the person."""
     if isinstance(entra.application, Refusal):
         row = _refused(entra.application, "the application that looks", final=False, group="application")
-        # Whatever keeps the application out: it has no second factor and no account.
-        yield row if row.id == UNREACHABLE else Row(REJECTED, Status.UNKNOWN, None, None, _as_rejected(row), group=row.group)
-
-
-def _as_rejected(row: Row) -> dict[str, str]:
-    evidence = {key: str(row.evidence[key]) for key in row.evidence}
-    return {"code": "no code", "fix": "Look at the sign-in log of the application.", **evidence}
+        # Whatever keeps the application out is no word on a person's second factor, account or token.
+        yield row if row.id == UNREACHABLE else replace(row, id=REJECTED)
 
 
 def judge_sign_in(entra: Entra, asked: Asked) -> Iterator[Row]:
@@ -268,7 +261,7 @@ def _not_asked(entra: Entra) -> dict[str, str]:
             reasons |= dict.fromkeys((roles.ELIGIBLE, roles.NEAR_MISS), "a token does not tell it")
     if entra.switched_on == NotSeen(Gap.NOT_ASKED):
         reasons[SWITCHED_OFF] = "look_for_connectors is off"
-    if not _gaps(entra) and not any(_asked_for(getattr(entra, one.name)) for one in fields(entra) if one.name != "token"):
+    if not any(map(_asked_for, (entra.realm, entra.home_tenant, entra.application, entra.rehearsal))):
         reasons[UNREACHABLE] = "nothing was asked over the network"
     return reasons
 
@@ -277,11 +270,17 @@ def _asked_for(fact: object) -> bool:
     return not (isinstance(fact, NotSeen) and fact.gap is Gap.NOT_ASKED)
 
 
+def _decided(entra: Entra, asked: Asked, not_asked: Container[str]) -> tuple[Row, ...]:
+    """A pass counts where it was asked for, and where no other way of looking says otherwise."""
+    rows = tuple(_rows(entra, asked))
+    otherwise = {row.id for row in rows if row.status is not Status.PASS}
+    return tuple(row for row in rows if row.status is not Status.PASS or not (row.id in otherwise or row.id in not_asked))
+
+
 def judge_admin(entra: Entra, asked: Asked) -> AdminJudgement:
     """All judges, then the fold. Everything is seen from the controller, and says so."""
     reasons = _not_asked(entra)
-    rows = tuple(row for row in _rows(entra, asked) if row.id not in reasons or row.status not in (Status.PASS,))
-    rows = waived.waive(with_shown_causes(rows, asked.checks), asked.waivers, "", asked.as_of.date())
+    rows = waived.waive(with_shown_causes(_decided(entra, asked, reasons), asked.checks), asked.waivers, "", asked.as_of.date())
     everything = fold(rows, SeenFrom.CONTROLLER)
     findings = [finding for finding in everything if finding.id in asked.checks]
     silent = without_findings(asked.checks, everything, reasons, SeenFrom.CONTROLLER)

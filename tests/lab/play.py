@@ -96,7 +96,8 @@ def play(
             "-e", f"preflight_run_id={RUN_ID}", "-e", "preflight_save_observations=true", *arguments,
         ]
         ended = subprocess.run(command, cwd=folder, env={**os.environ, "ANSIBLE_NOCOLOR": "1", **(environment or {})}, check=False,
-                               text=True, stdin=subprocess.DEVNULL, **({} if shown else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}))
+                               text=True, stdin=subprocess.DEVNULL,
+                               **({} if shown else {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}))
         counted = {name: len(server.commands) for name, server in servers.items()}
         written = frozenset(name for name, server in servers.items() if server.registry_was_written())
     return replace(read(folder, ended.returncode, ended.stdout or "", counted), written=written)

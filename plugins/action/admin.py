@@ -31,7 +31,8 @@ class ActionModule(ControllerAction):
             options = parse_admin_options(args, os.environ, now(), self._surroundings(task_vars or {}))
             mask(options.secrets.values)
             look = partial(admin, options, now, _show)
-            result = once_in_a_run("admin", look) if args["once"] else look()
+            plain = {name: value for name, value in args.items() if not ADMIN_OPTIONS[name].get("no_log")}
+            result = once_in_a_run("admin", plain, look) if args["once"] else look()
         except (OptionError, files.FilesError) as error:
             raise fail(error) from None
         return {**result, "msg": inert_message(result["msg"])}

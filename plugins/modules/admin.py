@@ -16,7 +16,7 @@ description:
   - Runs on the controller only. No target is connected to, and nothing is written in the tenant. A play needs it once, not once a server.
   - Everything is seen from the controller. Conditional Access, tenant restrictions and proxies may look different from the server.
   - What was not asked for (no O(admin_upn), no token, no O(sign_in)) is V(not_applicable), never a failure.
-  - The file C(docs/admin.md) of the collection lists the ways to look, the calls, and the least permissions with what each one adds.
+  - The files C(docs/admin.md) and C(docs/calls.md) of the collection have the ways to look, and the least permissions with what each adds.
 options:
   tenant_id:
     description:

@@ -9,6 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY. The only part of plugin_utils that imports Ans
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -104,12 +105,13 @@ def awx_job(variables: Mapping[str, Any]) -> str | None:
     return str(job) if job else None
 
 
-def once_in_a_run(name: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Does it for the first who asks in this run of Ansible; all others get what came of it, whatever the strategy and the serial.
+def once_in_a_run(name: str, asked: Mapping[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Does it for the first who asks this in this run of Ansible; all others get what came of it, whatever the strategy and the serial.
 
-    What came of it lies where the run's id does, and goes with it at the end. Raises FilesError.
+    What came of it lies where the run's id does, and goes with it at the end. `asked` holds no secret. Raises FilesError.
     """
-    path = Path(constants.DEFAULT_LOCAL_TMP) / f"appproxy-connector-{name}.json"
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    path = Path(constants.DEFAULT_LOCAL_TMP) / f"appproxy-connector-{name}-{digest}.json"
     try:
         lock = (path.parent / f"{path.name}.lock").open("w", encoding="utf-8")
     except OSError as error:

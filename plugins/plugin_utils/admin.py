@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,7 +37,7 @@ NOTHING_ASKED = "nothing was asked of the sign-in: no admin_upn, no registration
 CONTROLLERS_VIEW = (
     "Conditional Access, tenant restrictions and proxies as the server would meet them: the sign-in was looked at from the controller"
 )
-_UPN = re.compile(r"[^@\s/\\?%&'\"<>]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_UPN = re.compile(r"[^@\s/\\?%&\"<>]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 _SECONDS = (10, 900)
 
 
@@ -103,7 +103,7 @@ def _options(
         sign_in_seconds=float(_seconds(args.get("sign_in_timeout", 300))), connectors=bool(args.get("look_for_connectors")),
     )
     asked = Asked(
-        checks=(*checks, "APC905"), tenant_id=tenant_id, who=upn or "who registers", as_of=moment,
+        checks=(*checks, "APC905"), tenant_id=tenant_id, who="the account that registers", as_of=moment,
         margin=timedelta(minutes=_minutes(args.get("activation_margin", 60))), audience_known=known.registration_known,
         final_refusals=sign_in == PASSWORD, waivers=waivers,
     )
@@ -179,11 +179,17 @@ def _looked(options: AdminOptions, show: Callable[[str], None]) -> tuple[Entra, 
         return entra, _only(library_missing(MISSING))
     try:
         entra = look(options.wanted, show)
-        return entra, judge_admin(entra, options.asked)
+        return entra, judge_admin(entra, replace(options.asked, who=_who(options, entra)))
     except UnusableError as error:
         raise OptionError(" ".join(str(error).split())) from None
     except Exception as error:  # noqa: BLE001  the others' words may hold what was sent, and a traceback what is secret
         return Entra(), _only(not_understood(f"looking at the sign-in stopped with {type(error).__name__}"))
+
+
+def _who(options: AdminOptions, entra: Entra) -> str:
+    """Who registers, for sentences."""
+    named = next((one.name for one in (entra.token, entra.rehearsal) if isinstance(one, Claims) and one.name), None)
+    return options.wanted.upn or named or options.asked.who
 
 
 def _only(row: Row) -> AdminJudgement:
@@ -234,11 +240,13 @@ def _not_covered(options: AdminOptions, entra: Entra) -> list[str]:
 def _result(options: AdminOptions, entra: Entra, judgement: AdminJudgement, began: datetime, ended: datetime) -> dict[str, Any]:
     findings, asked = judgement.findings, options.asked
     verdict, found = verdict_of(findings), causes(findings)
-    who = options.wanted.upn or (entra.token.name if isinstance(entra.token, Claims) and entra.token.name else "who registers")
+    who = _who(options, entra)
     ready = f"nothing keeps {who} from registering, by {' and '.join(_ways(options, entra))}" if options.anything else NOTHING_ASKED
     remarks = ["Seen from the controller, not from the server itself."] if options.anything else []
     if options.left_out and options.anything:
         remarks.append(f"{len(options.left_out)} of {len(options.left_out) + len(options.wanted.checks)} checks were not asked for.")
+    if options.wanted.connectors:
+        remarks.append("Existing connectors were asked for by a beta interface.")
     remarks += about_waivers(findings, judgement.unused_waivers)
     warnings = [one.id for one in findings if one.status is Status.WARN and one.severity is Severity.WARNING]
     line, stopped = summary(verdict, found, ready, remarks), stopped_by_warnings(verdict, warnings, options.fail_on, options.unknown)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from integration import recorded
 from integration.conftest import Run, Site
-from lab import entra, people
+from lab import entra, people, proxies
 from lab.pki import Pki
 
 HOSTS = ("one", "two", "three")
@@ -149,7 +149,7 @@ def test_permission_denied(fleet: Site, pki: Pki, person: people.Person, permiss
         assert tenant["verdict"] == people.verdict(person.expects[people.GRAPH])
         return
     assert [one["status"] for one in denied] == ["unknown"], run.output
-    named = "none is documented" if permission == "OnPremisesPublishingProfiles" else permission
+    named = "nothing that is documented" if permission == "OnPremisesPublishingProfiles" else permission
     assert named in denied[0]["evidence"]["permissions"]
     assert run.code == 2
     assert tenant["verdict"] == ("not_ready" if person is ELIGIBLE and permission not in (
@@ -188,6 +188,38 @@ def test_a_certificate_that_nobody_vouches_for(fleet: Site, pki: Pki) -> None:
         assert service.calls == []
     assert told(run.fleet["tenant"]) == {"APC301": "unknown"}
     assert "CERTIFICATE_VERIFY_FAILED" in run.output
+
+
+@pytest.mark.parametrize(("policy", "trust", "inspects", "expected", "says"), [
+    (proxies.open_to_all, "public", False, {}, "nothing keeps"),
+    (proxies.asks_for_password("Basic"), "public", False, {"APC301": "unknown"}, "407"),
+    (proxies.open_to_all, "public", True, {"APC301": "unknown"}, "CERTIFICATE_VERIFY_FAILED"),
+    (proxies.open_to_all, "public+company", True, {}, "nothing keeps"),
+], ids=["open", "asks-for-password", "inspects", "inspects-and-trusted"])
+def test_the_controllers_proxy(
+    fleet: Site, pki: Pki, policy: proxies.Policy, trust: str, inspects: bool, expected: dict[str, str], says: str
+) -> None:
+    with entra.Entra(pki, ACTIVE.tenant(), now=recorded.SEEN_AT) as service:
+        proxy = proxies.Proxy(pki, lambda: {service.listener.to: service.listener.to}, policy, lambda _host: inspects)
+        try:
+            variables, environment = by(people.GRAPH, ACTIVE)
+            run = look(fleet, service, pki, {**variables, "preflight_ca_path": str(pki.trust[trust])}, HTTPS_PROXY=proxy.url, **environment)
+            assert proxy.log
+        finally:
+            proxy.close()
+        assert bool(service.calls) == (not expected)
+    assert told(run.fleet["tenant"]) == expected, run.output
+    assert says in run.output
+
+
+def test_a_proxy_that_is_none_is_named(fleet: Site, pki: Pki) -> None:
+    with entra.Entra(pki, ACTIVE.tenant()) as service:
+        variables, environment = by(people.GRAPH, ACTIVE)
+        run = look(fleet, service, pki, variables, HTTPS_PROXY="what://user:canary@nowhere", **environment)
+    assert "HTTPS_PROXY: the environment names a proxy that cannot be used. Write http://host:port." in run.output
+    assert "canary" not in run.output
+    assert "Traceback" not in run.output
+    assert run.code == 2
 
 
 # --- credentials ---------------------------------------------------------------------------------------------------------
@@ -281,6 +313,50 @@ def test_once_in_a_run_whatever_the_play(fleet: Site, pki: Pki) -> None:
         assert run.code == 0, run.output
         assert service.passwords == [ACTIVE.account.upn]
     assert run.fleet["tenant"]["verdict"] == "ready"
+
+
+def test_an_unreachable_first_server_keeps_nobody_from_looking(site: Site, pki: Pki) -> None:
+    site.add_unreachable("gone")
+    site.add("one")
+    with entra.Entra(pki, ACTIVE.tenant(), now=recorded.SEEN_AT) as service:
+        variables, environment = by(people.GRAPH, ACTIVE)
+        run = look(site, service, pki, variables, **environment)
+    assert run.fleet["tenant"]["verdict"] == "ready"
+    assert (run.code, run.verdicts()) == (4, {"gone": "inconclusive", "one": "ready"})
+
+
+def test_a_strategy_that_ignores_run_once_looks_once_too(fleet: Site, pki: Pki) -> None:
+    tasks = [{"ansible.builtin.include_role": {"name": "appproxy.connector.preflight", "tasks_from": "admin", "rolespec_validate": False}}]
+    with entra.Entra(pki, ACTIVE.tenant(), now=recorded.SEEN_AT) as service:
+        variables, environment = by(people.PASSWORD, ACTIVE)
+        given = {**service.variables, "preflight_ca_path": str(pki.public_roots), **variables}
+        (fleet.path / "admin.json").write_text(json.dumps(given), encoding="utf-8")
+        play = [{"hosts": "all", "gather_facts": False, "strategy": "free", "tasks": tasks}]
+        run = fleet.run(play, "-e", "@admin.json", **environment)
+        assert run.code == 0, run.output
+        assert len(service.passwords) == 1
+
+
+def test_two_tenants_in_one_run_are_two(fleet: Site, pki: Pki) -> None:
+    """What is asked once is this question, not every question."""
+    second = HEALTHY["nobody"]
+    directory = ACTIVE.tenant()
+    directory.people = (ACTIVE.account, second.account)
+    include = {"name": "appproxy.connector.preflight", "tasks_from": "admin", "rolespec_validate": False}
+    with entra.Entra(pki, directory, now=recorded.SEEN_AT) as service:
+        given = {**service.variables, "preflight_ca_path": str(pki.public_roots)}
+        (fleet.path / "admin.json").write_text(json.dumps(given), encoding="utf-8")
+        tasks: list[dict[str, Any]] = []
+        for one in (ACTIVE, second, ACTIVE):
+            tasks += [
+                {"ansible.builtin.include_role": include, "vars": {"preflight_admin_upn": one.account.upn}},
+                {"ansible.builtin.debug": {"msg": "{{ __preflight_admin.headline }}"}, "run_once": True},
+            ]
+        _variables, environment = by(people.GRAPH, ACTIVE)
+        run = fleet.run([{"hosts": "all", "gather_facts": False, "tasks": tasks}], "-e", "@admin.json", **environment)
+        assert run.output.count("Ready: nothing keeps global@contoso.example") == 2, run.output
+        assert "Not ready: nobody@contoso.example has no role" in run.output
+        assert sum(one.grant == "client_credentials" for one in service.calls) == 2
 
 
 def test_a_federated_domain_becomes_an_endpoint_of_the_servers(fleet: Site, pki: Pki) -> None:

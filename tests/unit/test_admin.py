@@ -69,6 +69,7 @@ def parsed(environment: dict[str, str] | None = None, where: Surroundings | None
     ({"admin_upn": "admin"}, "admin_upn: 'admin' is no user principal name. Write name@domain"),
     ({"admin_upn": "a/../b@contoso.example"}, "admin_upn: "),
     ({"admin_upn": "CONTOSO\\admin"}, "admin_upn: "),
+    ({"admin_upn": "admin@contoso"}, "admin_upn: "),
     ({"client_id": "x", "admin_upn": UPN}, "client_id: give client_secret, client_certificate or federated_token_file with it."),
     ({"client_secret": "x", "admin_upn": UPN}, "client_secret: it proves that one is an application: name that one in client_id."),
     ({**APPLICATION}, "admin_upn: name the account that will register"),
@@ -129,6 +130,14 @@ def test_the_environment_counts_where_somebody_is_to_be_looked_up() -> None:
     assert parsed({"AZURE_CLIENT_SECRET": "alone"}, admin_upn=UPN).wanted.client_id is None
 
 
+NAMES = ["o'neil@contoso.example", "a.b-c_d@sub.contoso.example", "x_y.example#EXT#@contoso.example", "é@contoso.example"]
+
+
+@pytest.mark.parametrize("upn", NAMES)
+def test_names_as_people_have_them(upn: str) -> None:
+    assert parsed(admin_upn=upn).wanted.upn == upn
+
+
 def test_nothing_secret_shows_in_a_repr(tmp_path: Path) -> None:
     file = tmp_path / "assertion"
     file.write_text("canary-assertion", encoding="utf-8")
@@ -141,6 +150,17 @@ def test_nothing_secret_shows_in_a_repr(tmp_path: Path) -> None:
 def test_secrets_are_taken_out_wherever_they_stand() -> None:
     dirty = {"a": ["x canary y", {"b": "canary"}], "n": 1, "none": None}
     assert without_secrets(dirty, ("canary",)) == {"a": ["x ******** y", {"b": "********"}], "n": 1, "none": None}
+
+
+@pytest.mark.parametrize(("cloud", "authority", "graph"), [
+    ("public", "https://login.microsoftonline.com", "https://graph.microsoft.com"),
+    ("usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us"),
+])
+def test_the_cloud_chooses_where_to_ask(cloud: str, authority: str, graph: str) -> None:
+    wanted = parsed(cloud=cloud, admin_upn=UPN).wanted
+    assert (wanted.authority, wanted.graph, wanted.resource) == (authority, graph, graph)
+    relayed = parsed(cloud=cloud, admin_upn=UPN, authority="https://a.example/", graph_url="https://g.example:8443/graph").wanted
+    assert (relayed.authority, relayed.graph, relayed.resource) == ("https://a.example", "https://g.example:8443/graph", graph)
 
 
 def test_certificates(tmp_path: Path) -> None:
@@ -181,6 +201,16 @@ def test_what_is_no_token_is_none(text: str) -> None:
     assert text == "" or text not in read.error or len(text) < 2
 
 
+def test_an_encrypted_token_may_be_good() -> None:
+    found = judged(Entra(token=read_claims("a.b.c.d.e")))
+    assert found["APC308"].status is Status.UNKNOWN
+    assert found["APC311"].status is Status.UNKNOWN
+    signed_in = judged(Entra(home_tenant=TENANT, rehearsal=BadToken("encrypted", encrypted=True)))
+    assert signed_in["APC302"].status is Status.PASS
+    assert signed_in["APC311"].status is Status.UNKNOWN
+    assert all(one.evidence.get("reason") != "nothing was seen that tells" for one in signed_in.values())
+
+
 def test_claims_of_odd_types_are_no_crash() -> None:
     odd = claims(aud=["a", "b"], wids="not a list", exp="soon", scp=None, upn=None, tid=None)
     assert (odd.audience, odd.roles, odd.expires, odd.scopes, odd.name, odd.tenant) == (("a", "b"), None, None, (), None, None)
@@ -196,6 +226,8 @@ def test_claims_of_odd_types_are_no_crash() -> None:
     ({"exp": None}, "fail", "it does not say when it expires"),
     ({"exp": int(NOW.timestamp())}, "fail", "it expired at 2026-11-26 01:00 UTC"),
     ({"exp": int(NOW.timestamp()) + 600}, "warn", "it expires in 10 min"),
+    ({"upn": "other@contoso.example"}, "unknown", "it is of other@contoso.example, and admin_upn names admin@contoso.example"),
+    ({"upn": "ADMIN@contoso.example"}, "pass", ""),
     ({"idtyp": "app", "scp": None}, "unknown", "it is an application's"),
 ])
 def test_a_token_is_fit_or_not(changed: dict[str, Any], status: str, meaning: str) -> None:
@@ -283,7 +315,8 @@ def test_a_missing_role_is_certain_only_where_all_was_seen() -> None:
     pim = with_roles(eligible=NotSeen(Gap.DENIED, "no", "X"))
     assert (pim["APC311"].status, pim["APC312"].status) == (Status.FAIL, Status.UNKNOWN)
     unlicensed = with_roles(eligible=NotSeen(Gap.UNLICENSED, "no P2"))
-    assert (unlicensed["APC311"].status, unlicensed["APC312"].status) == (Status.FAIL, Status.PASS)
+    assert (unlicensed["APC311"].status, unlicensed["APC312"].status) == (Status.FAIL, Status.NOT_APPLICABLE)
+    assert with_roles(APPLICATION_ADMINISTRATOR, ends=NotSeen(Gap.UNLICENSED, "no P2"))["APC312"].status is Status.NOT_APPLICABLE
 
 
 def test_a_custom_role_decides_nothing() -> None:
@@ -370,7 +403,7 @@ def test_an_unknown_code_is_shown_and_decides_nothing() -> None:
 
 
 def test_the_unattended_way_is_in_the_hints() -> None:
-    for code in (50076, 50079, 53003, 530035, 53000):
+    for code in (50076, 50079, 53003, 530035, 53000, 500021):
         assert "-Authenticationmode Token" in signin_errors.SIGN_IN_ERRORS[code].hint, code
 
 

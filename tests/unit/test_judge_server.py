@@ -100,11 +100,17 @@ def test_which_windows(build: int, kind: int, status: Status | None) -> None:
 @pytest.mark.parametrize(("build", "today", "warns"), [
     (14393, date(2026, 1, 11), False), (14393, date(2026, 1, 12), True), (14393, date(2030, 1, 1), True),
     (17763, date(2026, 11, 26), False),
-    (9600, date(2020, 1, 1), False), (9600, date(2026, 11, 26), True), (20349, date(2031, 1, 1), True), (9200, date(2026, 11, 26), False),
+    (9600, date(2020, 1, 1), False), (9600, date(2026, 11, 26), True),
 ])
 def test_the_end_of_support_is_told_a_year_ahead(build: int, today: date, warns: bool) -> None:
     found = of_server(replace(TODAY, as_of=today), **changed("windows", build=build))
     assert found.get("APC402") == (WARN if warns else None)
+
+
+@pytest.mark.parametrize("build", [9200, 18363, 20349, 25398, 29000])
+def test_of_a_build_without_a_date_nothing_is_said(build: int) -> None:
+    found = of_server(replace(TODAY, as_of=date(2040, 1, 1)), **changed("windows", build=build))
+    assert found["APC402"] is Status.NOT_APPLICABLE
 
 
 @pytest.mark.parametrize(("build", "name", "ends"), [

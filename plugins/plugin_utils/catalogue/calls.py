@@ -53,7 +53,7 @@ DEVICE = Call("device code", "/{}/oauth2/v2.0/devicecode", "", "the code that a 
 SIGN_IN_CALLS = (OPENID, REALM, TOKEN, DEVICE)
 
 _ROLES = "RoleManagement.Read.Directory"
-_NONE = "none is documented for applications"
+_NONE = "nothing that is documented (beta: look_for_connectors)"
 _BETA = "Beta, which Microsoft does not support in production; only with look_for_connectors. An application is refused as a rule: APC331."
 
 USER = Call(

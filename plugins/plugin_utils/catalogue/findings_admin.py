@@ -137,8 +137,8 @@ _TENANT = (
         331, "directory-read-not-permitted", Owner.IDENTITY, evidence=("what", "permissions"), tells_what_was_not_seen=True,
         title="The application that looks may not read what is needed ({what})",
         cause="Microsoft Graph refused a call or gave empty shells in place of what it knows, for want of an application permission.",
-        hint="Grant the application {permissions} (application permissions of Microsoft Graph, with an administrator's consent), or leave "
-        "out with skip_checks what needs it. docs/admin.md says what each permission adds.",
+        hint="Grant the application: {permissions}. These are application permissions of Microsoft Graph and take an administrator's "
+        "consent. Or leave out with skip_checks what needs them. docs/calls.md says what each one adds.",
         docs=sources.GRAPH_PERMISSIONS,
     ),
 )

@@ -106,7 +106,8 @@ _ERRORS: tuple[Iterator[SignInError], ...] = (
     _of(NOT_OF_TENANT, "this cloud knows no such tenant",
         "Compare tenant_id with Entra admin center, Overview, and cloud with the tenant's.", 90002),
     _of(TENANT_RESTRICTED, "a proxy allows the sign-in to other tenants only",
-        "Let the proxy add this tenant to its header Restrict-Access-To-Tenants, or leave the sign-in alone.", 50002, 500021, 500022),
+        "Let the proxy add this tenant to its header Restrict-Access-To-Tenants, or leave the sign-in alone. " + UNATTENDED,
+        50002, 500021, 500022),
 
     # What was given out earlier
     _of(TOKEN, "what was given out earlier counts no more", "Sign in again and get a new token.",

@@ -20,7 +20,7 @@ def read_claims(token: str) -> Claims | BadToken:
     """No error text repeats any part of the token."""
     bare = token.strip().removeprefix("Bearer ").strip()
     if bare.count(".") == 4:
-        return BadToken("it is encrypted (a JWE), so nothing can be read of it")
+        return BadToken("it is encrypted (a JWE), so nothing can be read of it", encrypted=True)
     try:
         claims: Mapping[str, Any] = jwt.decode(bare, options={"verify_signature": False})
     except jwt.InvalidTokenError as error:

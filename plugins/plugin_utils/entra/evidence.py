@@ -82,16 +82,18 @@ class Claims:
 
 @dataclass(frozen=True)
 class BadToken:
-    """Not a token at all."""
+    """Nothing can be read of it."""
 
     error: str
+    encrypted: bool = False
+    """It may be good: it is for the service's eyes alone."""
 
 
 @dataclass(frozen=True)
 class Person:
     id: str
     upn: str
-    enabled: bool | None
+    enabled: bool
     guest: bool
 
 

@@ -202,12 +202,11 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 def _person(found: Mapping[str, Any]) -> Person:
     if not isinstance(found.get("id"), str):
         raise _Gone(NotSeen(Gap.UNREACHABLE, "user: the answer names no account"))
-    if found.get("userType") is None and found.get("accountEnabled") is None:
+    if found.get("accountEnabled") is None:
         raise _Gone(NotSeen(Gap.DENIED, "user: Graph gave an empty shell", USER.permission))
-    enabled = found.get("accountEnabled")
     upn = str(found.get("userPrincipalName") or "")
     return Person(
-        found["id"], upn, enabled if isinstance(enabled, bool) else None, found.get("userType") == "Guest" or "#EXT#" in upn.upper(),
+        found["id"], upn, bool(found["accountEnabled"]), found.get("userType") == "Guest" or "#EXT#" in upn.upper(),
     )
 
 

@@ -62,8 +62,8 @@ def look(wanted: Wanted, show: Callable[[str], None]) -> Entra:
         transport = Transport(wanted.authority, wanted.graph, wanted.ca_path, wanted.seconds)
     except OSError as error:
         raise UnusableError(f"ca_path: '{wanted.ca_path}' cannot be read as certificates in PEM ({error.strerror or error}).") from None
-    except ValueError:
-        raise UnusableError("HTTPS_PROXY: the environment names a proxy that is none. Write http://host:port.") from None
+    except (ValueError, ImportError):
+        raise UnusableError("HTTPS_PROXY: the environment names a proxy that cannot be used. Write http://host:port.") from None
     try:
         entra = _of_anybody(wanted, transport, entra)
         entra = _of_the_directory(wanted, transport, entra)

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from ..catalogue.calls import OPENID, REALM
 from ..catalogue.registration import CLIENT_ID, SCOPE
+from ..catalogue.signin_errors import SIGN_IN_ERRORS, UNREACHABLE
 from .claims import read_claims
 from .evidence import BadToken, Claims, Gap, NotSeen, Realm, Refusal, Seen
 from .libraries import msal
@@ -109,7 +110,12 @@ def application_token(
     answer = _asked(ask)
     if isinstance(answer, (Refusal, NotSeen)):
         return answer
-    return str(answer["access_token"]) if answer.get("access_token") else refusal(answer)
+    if answer.get("access_token"):
+        return str(answer["access_token"])
+    refused = refusal(answer)
+    known = SIGN_IN_ERRORS.get(refused.code or 0)
+    trouble = known is not None and known.finding == UNREACHABLE
+    return NotSeen(Gap.UNREACHABLE, f"token: {refused.error} (AADSTS{refused.code})") if trouble else refused
 
 
 def with_password(transport: Transport, authority: str, tenant: str, upn: str, password: str) -> Claims | BadToken | Refusal | NotSeen:

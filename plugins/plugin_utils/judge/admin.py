@@ -100,7 +100,7 @@ def judge_sign_in(entra: Entra, asked: Asked) -> Iterator[Row]:
     rehearsal = entra.rehearsal
     if isinstance(rehearsal, Refusal):
         yield _refused(rehearsal, asked.who, asked.final_refusals, "person")
-    elif isinstance(rehearsal, Claims):
+    elif isinstance(rehearsal, (Claims, BadToken)):
         for id_ in OF_A_SIGN_IN:
             yield passed(id_, "signed in from the controller")
     elif isinstance(entra.token, Claims) and _token_fault(entra.token, asked) is None:
@@ -108,14 +108,14 @@ def judge_sign_in(entra: Entra, asked: Asked) -> Iterator[Row]:
             yield passed(id_, "the token was given out")
 
 
-def judge_account(entra: Entra, asked: Asked) -> Iterator[Row]:
+def judge_account(entra: Entra) -> Iterator[Row]:
     person = entra.person
     if isinstance(person, Person):
-        disabled = "the account is disabled"
-        if person.enabled is False:
-            yield found(ACCOUNT, who=person.upn, meaning=disabled, fix="Enable it in Entra ID, or take another administrator.")
-        elif person.enabled:
+        if person.enabled:
             yield passed(ACCOUNT, "enabled in the directory")
+        else:
+            fix = "Enable it in Entra ID, or take another administrator."
+            yield found(ACCOUNT, who=person.upn, meaning="the account is disabled", fix=fix)
     elif isinstance(person, NotSeen) and person.gap is not Gap.NOT_ASKED:
         yield roles.not_seen(ACCOUNT, person)
 
@@ -167,6 +167,8 @@ def _token_fault(claims: Claims, asked: Asked) -> tuple[Status, str, str] | None
     fault = _audience_fault(claims, asked)
     if fault:
         return (*fault, again)
+    if claims.name and "@" in asked.who and claims.name.lower() != asked.who.lower():
+        return Status.UNKNOWN, f"it is of {claims.name}, and admin_upn names {asked.who}", "Name in admin_upn whose token it is."
     if claims.expires <= asked.as_of + asked.margin:
         left = int((claims.expires - asked.as_of).total_seconds() // 60)
         return Status.WARN, f"it expires in {left} min", f"{again} One holds for about an hour: do it right before the registration."
@@ -186,7 +188,8 @@ def _audience_fault(claims: Claims, asked: Asked) -> tuple[Status, str] | None:
 
 def judge_token(entra: Entra, asked: Asked) -> Iterator[Row]:
     if isinstance(entra.token, BadToken):
-        yield found(TOKEN, meaning=entra.token.error, fix=f"Give the access token itself, with the scope {SCOPE}.")
+        status = Status.UNKNOWN if entra.token.encrypted else Status.FAIL
+        yield found(TOKEN, status, meaning=entra.token.error, fix=f"Give the access token itself, with the scope {SCOPE}.")
     elif isinstance(entra.token, Claims):
         fault = _token_fault(entra.token, asked)
         yield passed(TOKEN) if fault is None else found(TOKEN, fault[0], meaning=fault[1], fix=fault[2])
@@ -234,7 +237,7 @@ def _rows(entra: Entra, asked: Asked) -> Iterator[Row]:
     yield from judge_gaps(entra)
     yield from judge_application(entra)
     yield from judge_sign_in(entra, asked)
-    yield from judge_account(entra, asked)
+    yield from judge_account(entra)
     yield from judge_tenant(entra, asked)
     yield from judge_token(entra, asked)
     yield from roles.judge_roles(entra, asked.who, asked.tenant_id, asked.as_of, asked.margin)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from ..catalogue.registration import ACCEPTED, GLOBAL_ADMINISTRATOR, NEAR_MISSES
-from ..entra.evidence import Claims, Entra, Gap, NotSeen, Role
+from ..entra.evidence import BadToken, Claims, Entra, Gap, NotSeen, Role
 from ..model import Status
 from .fold import some
 from .route import Row
@@ -61,7 +61,7 @@ def judge_roles(entra: Entra, who: str, tenant_id: str, as_of: datetime, margin:
         yield from _without(entra, entra.active, who)
     elif entra.active.gap is not Gap.NOT_ASKED:
         yield from (not_seen(id_, entra.active) for id_ in IDS)
-    elif any(isinstance(one, Claims) for one in (entra.token, entra.rehearsal)):
+    elif any(isinstance(one, (Claims, BadToken)) for one in (entra.token, entra.rehearsal)):
         yield found(MISSING, Status.UNKNOWN, who=who, reason="the token names none, which proves nothing; admin_upn and application "
                     "credentials would tell")
 
@@ -69,8 +69,8 @@ def judge_roles(entra: Entra, who: str, tenant_id: str, as_of: datetime, margin:
 def _end(entra: Entra, who: str, held: frozenset[str], as_of: datetime, margin: timedelta) -> Row:
     ends = entra.ends
     if isinstance(ends, NotSeen):
-        # Without a licence for PIM nothing is activated for a time; what only a token told ends with the token.
-        return passed(ELIGIBLE) if ends.gap in (Gap.NOT_ASKED, Gap.UNLICENSED) else not_seen(ELIGIBLE, ends)
+        # What only a token told ends with the token.
+        return passed(ELIGIBLE) if ends.gap is Gap.NOT_ASKED else _without_pim() if ends.gap is Gap.UNLICENSED else not_seen(ELIGIBLE, ends)
     if ends is None or ends > as_of + margin:
         return passed(ELIGIBLE)
     role = some(ACCEPTED[id_] for id_ in sorted(held))
@@ -103,9 +103,7 @@ def _without(entra: Entra, active: tuple[Role, ...], who: str) -> Iterator[Row]:
         yield found(ELIGIBLE, Status.FAIL if certain else Status.UNKNOWN, who=who, role=some(map(_named, eligible)),
                     meaning="could be activated, and is not active now")
     else:
-        gap = entra.eligible if isinstance(entra.eligible, NotSeen) else entra.eligible_unseen
-        nothing = gap is None or gap.gap in (Gap.NOT_ASKED, Gap.UNLICENSED)
-        yield passed(ELIGIBLE) if gap is None or nothing else not_seen(ELIGIBLE, gap)
+        yield _nothing_to_activate(entra)
     if near:
         meaning = "which is not enough to register"
         why = (ELIGIBLE,) if eligible else ()
@@ -120,6 +118,18 @@ def _without(entra: Entra, active: tuple[Role, ...], who: str) -> Iterator[Row]:
     else:
         yield found(MISSING, because=cause, who=who, reason=_none(active))
     yield Row(FIRST, Status.UNKNOWN, None, None, because=cause or (MISSING,))
+
+
+def _nothing_to_activate(entra: Entra) -> Row:
+    gap = entra.eligible if isinstance(entra.eligible, NotSeen) else entra.eligible_unseen
+    if gap is None or gap.gap is Gap.NOT_ASKED:
+        return passed(ELIGIBLE)
+    return _without_pim() if gap.gap is Gap.UNLICENSED else not_seen(ELIGIBLE, gap)
+
+
+def _without_pim() -> Row:
+    reason = "the tenant has no licence for Privileged Identity Management, so no role is activated for a time"
+    return found(ELIGIBLE, Status.NOT_APPLICABLE, reason=reason)
 
 
 def _near(active: Iterable[Role]) -> tuple[Role, ...]:

@@ -50,10 +50,10 @@ def _os(windows: Mapping[str, Any], system: Mapping[str, Any], dummy: Context) -
 
 
 def _support(windows: Mapping[str, Any], context: Context) -> Row:
-    """Builds between those of the table belong to the release before them."""
-    release = next((one for one in reversed(SERVERS) if one.build <= windows["build"]), None)
+    """Builds between those of the table are of an annual channel or a preview, whose dates are not the long-term releases'."""
+    release = next((one for one in SERVERS if one.build == windows["build"]), None)
     if release is None:
-        return passed(SUPPORT, f"see {OS}")
+        return found(SUPPORT, Status.NOT_APPLICABLE, reason=f"no date of build {windows['build']} is known")
     if context.as_of + timedelta(days=SUPPORT_AHEAD_DAYS) < release.support_ends:
         return passed(SUPPORT)
     return found(SUPPORT, Status.WARN, os=release.name, ends=release.support_ends.isoformat())

@@ -120,7 +120,7 @@ def test_report_refuses_what_is_no_result(site: Site) -> None:
     site.add("one")
     run = site.run(task_play({"appproxy.connector.report": {"part": "host", "result": {"verdict": "ready"}}}))
     assert run.code == 2
-    assert "result is not what appproxy.connector.preflight" in run.output
+    assert "result is not what a judging module of appproxy.connector returned: it has no" in run.output
     run = site.run(task_play({"appproxy.connector.report": {"part": "host"}}))
     assert run.code == 2
     assert "part is host but all of the following are missing: result" in run.output

@@ -336,7 +336,8 @@ def test_files_are_not_for_everyone(site: Site) -> None:
     site.add("one")
     run = site.run("appproxy.connector.preflight", "-e", "preflight_save_observations=true")
     files = [path for path in run.folder.rglob("*") if path.is_file()]
-    assert {path.relative_to(run.run_folder).as_posix() for path in files} == {"fleet.json", "hosts/one.json", "observations/one.json"}
+    named = {"fleet.json", "tenant.json", "hosts/one.json", "observations/one.json"}
+    assert {path.relative_to(run.run_folder).as_posix() for path in files} == named
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o640}
     folders = [run.folder, *(path for path in run.folder.rglob("*") if path.is_dir())]
     assert all(stat.S_IMODE(path.stat().st_mode) & 0o027 == 0 for path in folders)

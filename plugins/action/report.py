@@ -16,6 +16,8 @@ from ..module_utils._argspecs import REPORT_OPTIONS, REPORT_REQUIRED_IF
 from ..plugin_utils.action_base import ControllerAction, awx_job, fail, now, options_of, run_of, started_at
 from ..plugin_utils.model import TIME_FORMAT
 from ..plugin_utils.report import console, files, fleet_json, host_json, tenant_json
+from ..plugin_utils.report.formats import FORMATS, Material
+from ..plugin_utils.report.rows import TENANT, subjects
 
 WITHOUT_RUN_ONCE = ("free", "host_pinned", "mitogen_free", "mitogen_host_pinned")
 
@@ -27,6 +29,7 @@ class ActionModule(ControllerAction):
         parts: dict[str, Callable[[Mapping[str, Any], str, Path, Mapping[str, Any]], dict[str, Any]]]
         parts = {"begin": self._begin, "tenant": self._tenant, "host": self._host, "fleet": self._fleet}
         try:
+            _check_formats(args["formats"])
             run_id, folder = run_of(args)
             return {"changed": False, "run_id": run_id, **parts[args["part"]](args, run_id, folder, task_vars or {})}
         except (files.FilesError, host_json.NotAResultError) as error:
@@ -43,6 +46,9 @@ class ActionModule(ControllerAction):
         at = started_at()
         begun = files.read(path)
         if begun is None or begun.get("state") != "in_progress" or begun.get("started_at") != at:
+            for made in FORMATS.values():
+                for name in made:
+                    files.remove(folder / name)
             files.write(path, host_json.dump(fleet_json.begin(run_id, at)))
         return {"path": str(path)}
 
@@ -74,12 +80,35 @@ class ActionModule(ControllerAction):
         tenant = tenant_json.of_run(files.read(files.tenant_file(folder)), started_at())
         fleet = fleet_json.build(begun, (_row(folder, host) for host in hosts), now().strftime(TIME_FORMAT), tenant, complete=last)
         files.write(path, host_json.dump(fleet))
+        made = _write_formats(args["formats"], folder, fleet, hosts, tenant) if last else []
         Display().display("\n".join(["", *console.lines(fleet, str(path))]))
         # Slices of one AWX job, and jobs of one workflow, would overwrite each other's key.
         key = "_".join(filter(None, (args["stats_key"], awx_job(variables))))
         data = {key: fleet_json.stats(fleet, str(path))}
         told = {name: fleet[name] for name in ("state", "verdict", "counts")}
-        return {"msg": fleet["summary"], **told, "path": str(path), "ansible_stats": {"data": data, "per_host": False, "aggregate": False}}
+        stats = {"data": data, "per_host": False, "aggregate": False}
+        return {"msg": fleet["summary"], **told, "path": str(path), "files": made, "ansible_stats": stats}
+
+
+def _check_formats(names: list[str]) -> None:
+    """Before anything is looked at: the end of a long run is late for a misspelt word."""
+    unknown = [name for name in names if name not in FORMATS]
+    if unknown:
+        raise files.FilesError(f"formats: '{unknown[0]}' is not known. Write some of: {', '.join(FORMATS)}.")
+
+
+def _write_formats(
+    names: list[str], folder: Path, fleet: Mapping[str, Any], hosts: list[str], tenant: Mapping[str, Any] | None
+) -> list[str]:
+    """The other formats, from the same reports; paths of what was written."""
+    of_hosts = {row["host"]: row["file"] for row in fleet["hosts"] if row["file"]}
+    material = Material(fleet, subjects(lambda: (_row(folder, host) for host in hosts), tenant), {**of_hosts, TENANT: "tenant.json"})
+    written = []
+    for name in names:
+        for file, make in FORMATS[name].items():
+            files.write(folder / file, make(material))
+            written.append(str(folder / file))
+    return written
 
 
 def _row(folder: Path, host: str) -> fleet_json.Row:

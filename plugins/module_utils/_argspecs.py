@@ -87,6 +87,7 @@ REPORT_OPTIONS = {
     "part": {"type": "str", "required": True, "choices": ["begin", "tenant", "host", "fleet"]},
     **RUN_OPTIONS,
     "result": {"type": "dict"},
+    "formats": {"type": "list", "elements": "str", "default": ["html", "markdown", "junit", "sarif", "change_request", "remediation"]},
     "save_observation": {"type": "bool", "default": False},
     # Names what is handed over; said here because "key" sounds like a secret.
     "stats_key": {"type": "str", "default": "appproxy_preflight", "no_log": False},

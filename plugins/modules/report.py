@@ -35,6 +35,15 @@ options:
       - What M(appproxy.connector.preflight) or M(appproxy.connector.connectivity) returned, for O(part=host), or
         M(appproxy.connector.admin), for O(part=tenant).
     type: dict
+  formats:
+    description:
+      - Further formats that V(fleet) writes into the run's folder, beside JSON.
+      - V(html) is one file without scripts or outside resources, V(markdown) is for a ticket, V(junit) and V(sarif) are for pipelines.
+      - V(change_request) is for the owners of firewall and proxy, as CSV and Markdown. It has the least that the failing findings need.
+      - V(remediation) is what is the servers' own to mend, as data. Nothing is applied.
+    type: list
+    elements: str
+    default: [html, markdown, junit, sarif, change_request, remediation]
   save_observation:
     description:
       - Whether O(part=host) also saves the observation that O(result) holds, to be judged again later.
@@ -81,6 +90,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+files:
+  description: The further files that were written. With O(part=fleet).
+  returned: with O(part=fleet)
+  type: list
+  elements: str
+  sample: [/home/user/preflight-reports/20261126T011500Z-1a2b3c4d/report.html]
 run_id:
   description: The run's id, which names its folder.
   returned: always

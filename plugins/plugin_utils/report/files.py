@@ -17,7 +17,7 @@ import os
 import re
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -97,20 +97,21 @@ def begun_at(run_id: str) -> datetime:
     return datetime.strptime(run_id.split("-", maxsplit=1)[0], _MADE_AT).replace(tzinfo=timezone.utc)
 
 
-def write(path: Path, text: str) -> None:
-    """Whole or not at all: a reader never sees half a file."""
+def write(path: Path, text: str | Iterable[str]) -> None:
+    """Whole or not at all: a reader never sees half a file. `text` may come piece by piece."""
     temporary = None
     try:
         _make_folder(path.parent)
         handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
         with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
             os.fchmod(file.fileno(), FILE_MODE)
-            file.write(text)
+            file.writelines((text,) if isinstance(text, str) else text)
         os.replace(temporary, path)
     except OSError as error:
+        raise FilesError(f"cannot write {path}: {error.strerror}") from error
+    finally:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-        raise FilesError(f"cannot write {path}: {error.strerror}") from error
 
 
 def remove(path: Path) -> None:

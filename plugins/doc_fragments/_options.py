@@ -201,4 +201,9 @@ options:
       - Names this run's folder. Letters, digits, V(.), V(_) and V(-).
       - Without it, one id per run of Ansible, made of time and chance. Give it where looking and gating are different runs.
     type: str
+  baseline:
+    description:
+      - Path of the C(fleet.json) of an earlier run, or of its folder, to compare this run with. C(fleet.json) then says what is new,
+        what was fixed and what stayed.
+    type: str
 """

@@ -81,17 +81,19 @@ ADMIN_OPTIONS = {
 RUN_OPTIONS = {
     "report_dir": {"type": "str", "default": "preflight-reports"},
     "run_id": {"type": "str"},
+    "baseline": {"type": "str"},
 }
 
 REPORT_OPTIONS = {
-    "part": {"type": "str", "required": True, "choices": ["begin", "tenant", "host", "fleet"]},
+    "part": {"type": "str", "required": True, "choices": ["begin", "tenant", "host", "fleet", "merge"]},
     **RUN_OPTIONS,
     "result": {"type": "dict"},
     "formats": {"type": "list", "elements": "str", "default": ["html", "markdown", "junit", "sarif", "change_request", "remediation"]},
     "save_observation": {"type": "bool", "default": False},
+    "reports": {"type": "list", "elements": "str", "default": []},
     # Names what is handed over; said here because "key" sounds like a secret.
     "stats_key": {"type": "str", "default": "appproxy_preflight", "no_log": False},
 }
 REPORT_REQUIRED_IF = [("part", "host", ["result"]), ("part", "tenant", ["result"])]
 
-GATE_OPTIONS = {**RUN_OPTIONS, **POLICY_OPTIONS}
+GATE_OPTIONS = {**RUN_OPTIONS, **POLICY_OPTIONS, "gate_on": {"type": "str", "default": "all", "choices": ["all", "new"]}}

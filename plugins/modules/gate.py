@@ -17,6 +17,14 @@ description:
   - Where M(appproxy.connector.admin) found that nobody may register, all hosts fail with its words.
   - A host without a report fails as C(inconclusive).
   - A host that is ready and stops because of O(fail_on=warning) fails with the ids of its warnings.
+options:
+  gate_on:
+    description:
+      - V(all), or V(new) to stop only servers of which something is wrong that O(baseline) does not have.
+      - A server that was not reached, or has no result, stops either way.
+    type: str
+    choices: [all, new]
+    default: all
 seealso:
   - module: appproxy.connector.report
   - module: appproxy.connector.preflight

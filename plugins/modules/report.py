@@ -26,15 +26,23 @@ options:
       - V(host), after judging, for every host. Writes that host's report.
       - V(fleet), once, with C(run_once). Makes C(fleet.json) from this run's files, with every host of the play. Those
         without a file are C(inconclusive). Prints the text, and hands a small summary to workflows as C(set_stats) does.
+      - V(merge), once, in a play of its own. Makes one report of several that lie in folders, for example of the slices of an AWX job.
       - With C(serial), V(fleet) is run once for each batch. The batch with the play's last host completes C(fleet.json).
     type: str
     required: true
-    choices: [begin, tenant, host, fleet]
+    choices: [begin, tenant, host, fleet, merge]
   result:
     description:
       - What M(appproxy.connector.preflight) or M(appproxy.connector.connectivity) returned, for O(part=host), or
         M(appproxy.connector.admin), for O(part=tenant).
     type: dict
+  reports:
+    description:
+      - Paths of the C(fleet.json) of each run that V(merge) puts together, or of their folders. Of a host that is in several the last
+        counts.
+    type: list
+    elements: str
+    default: []
   formats:
     description:
       - Further formats that V(fleet) writes into the run's folder, beside JSON.

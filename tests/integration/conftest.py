@@ -91,8 +91,8 @@ class Site:
     """Where ansible-playbook is."""
 
     def add(self, name: str, stages: recorded.Stages = recorded.healthy, **options: Any) -> None:
-        """A host whose saved observation is judged instead of looking."""
-        number = len(self.hosts)
+        """A host whose saved observation is judged instead of looking; one of the same name is replaced."""
+        number = len(list((self.path / "saved").glob("*.json")))
         seen = recorded.observation(self.requests(**options), self.world, stages)
         file = recorded.save(self.path / "saved" / f"{number}.json", seen)
         variables = {f"preflight_{key}": value for key, value in options.items()}

@@ -334,9 +334,9 @@ def test_host_names_lead_nowhere(site: Site) -> None:
 
 def test_files_are_not_for_everyone(site: Site) -> None:
     site.add("one")
-    run = site.run("appproxy.connector.preflight", "-e", "preflight_save_observations=true")
+    run = site.run("appproxy.connector.preflight", "-e", "preflight_save_observations=true", "-e", '{"preflight_formats": ["html"]}')
     files = [path for path in run.folder.rglob("*") if path.is_file()]
-    named = {"fleet.json", "tenant.json", "hosts/one.json", "observations/one.json"}
+    named = {"fleet.json", "tenant.json", "report.html", "hosts/one.json", "observations/one.json"}
     assert {path.relative_to(run.run_folder).as_posix() for path in files} == named
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o640}
     folders = [run.folder, *(path for path in run.folder.rglob("*") if path.is_dir())]

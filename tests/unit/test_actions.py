@@ -243,7 +243,7 @@ def test_role_variables_are_the_options_of_its_modules() -> None:
     given_to_main = set(specs["main"]["options"])
     assert given_to_main == {name for entry in ("admin", "observe", "report", "gate") for name in specs[entry]["options"]}
     internal = {
-        "part", "result", "save_observation", "return_observation", "service_observation", "once",
+        "part", "result", "reports", "save_observation", "return_observation", "service_observation", "once",
         # Secrets come from the environment or from files.
         "registration_token", "client_secret", "client_certificate_password", "admin_password",
     }

@@ -29,6 +29,7 @@ SHIPPED = re.compile(
     | docs/([\w-]+/)*[\w-]+\.(md|rst|yml)
     | playbooks/[\w-]+\.yml
     | roles/\w+/(README\.md|(defaults|meta|tasks|vars|handlers)/[\w-]+\.yml)
+    | plugins/plugin_utils/report/report\.html\.j2
     | extensions/[\w/.-]+\.(yml|md)
     | plugins/(action|doc_fragments|filter|modules|module_utils)/\w+\.(py|ps1|psm1|cs|yml)
     | plugins/plugin_utils/([a-z_]+/)*[\w.-]+\.(py|json|pem)
@@ -90,7 +91,8 @@ def test_archive_has_only_what_a_user_needs(names: list[str]) -> None:
 
 
 def test_archive_has_all_that_a_user_needs(root: Path, names: list[str]) -> None:
-    plugins = {str(path.relative_to(root)) for pattern in (*SOURCES, "*.json", "*.yml") for path in (root / "plugins").rglob(pattern)}
+    kinds = (*SOURCES, "*.json", "*.yml", "*.j2")
+    plugins = {str(path.relative_to(root)) for pattern in kinds for path in (root / "plugins").rglob(pattern)}
     roles = {str(path.relative_to(root)) for folder in ("roles", "playbooks") for path in (root / folder).rglob("*.yml")}
     assert {*NEEDED, *plugins, *roles} - set(names) == set()
 

@@ -24,9 +24,12 @@ ROOT = Path(__file__).absolute().parent.parent.parent
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "roles/preflight/README.md")
 EXAMPLE = "APC157"
 """The finding that CONTRIBUTING.md adds as its example: the next free number, so neither it nor its page is there."""
-OUTPUT = (".state", "preflight-reports", "fleet.json")
+OUTPUT = (
+    ".state", "preflight-reports", "fleet.json", "tenant.json", "hosts", "report.html", "report.md", "junit.xml", "findings.sarif",
+    "change-request.csv", "change-request.md", "remediation.yml",
+)
 """What runs make."""
-PLAYS_KEYWORDS = {"preflight_hosts", "preflight_serial", "preflight_strategy"}
+PLAYS_KEYWORDS = {"preflight_hosts", "preflight_serial", "preflight_strategy", "preflight_reports"}
 """Variables of the playbook, not of the role."""
 NOW = datetime(2026, 11, 26, 1, 15, tzinfo=timezone.utc)
 

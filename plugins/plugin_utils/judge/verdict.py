@@ -9,7 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY. Pure. Every sentence of a verdict that a user 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +31,10 @@ NOT_THE_SERVICE = "the way that the service's own identity (Network Service) wou
 
 def verdict_of(findings: Iterable[Finding]) -> Verdict:
     """Any error: not ready. Else any unknown: inconclusive. Else ready."""
-    statuses = {finding.status for finding in findings}
+    return verdict_of_statuses({finding.status for finding in findings})
+
+
+def verdict_of_statuses(statuses: Collection[Status]) -> Verdict:
     if Status.FAIL in statuses:
         return Verdict.NOT_READY
     return Verdict.INCONCLUSIVE if Status.UNKNOWN in statuses else Verdict.READY

@@ -48,9 +48,11 @@ def begin(run_id: str, started_at: str) -> dict[str, Any]:
 
 
 def build(
-    begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, tenant_report: Mapping[str, Any] | None = None, *, complete: bool
+    begun: Mapping[str, Any], rows: Iterable[Row], written_at: str, tenant_report: Mapping[str, Any] | None = None,
+    compared: Mapping[str, Any] | None = None, *, complete: bool,
 ) -> dict[str, Any]:
-    """rows are read one by one, and only what the fleet's report needs of each is kept. `tenant_report`: what admin said, if it did."""
+    """rows are read one by one, and only what the fleet's report needs of each is kept. `tenant_report`: what admin said, if it did;
+    `compared`: with a baseline, if there is one."""
     hosts: list[dict[str, Any]] = []
     causes: dict[tuple[Any, ...], dict[str, Any]] = {}
     remarks: dict[str, list[str]] = {}
@@ -81,6 +83,7 @@ def build(
         "causes": sorted(causes.values(), key=_importance),
         "hosts": hosts,
         "tenant": tenant,
+        "baseline": None if compared is None else dict(compared),
         "remarks": [remark if len(of) == len(hosts) else f"{some(of)}: {remark}" for remark, of in remarks.items()],
         "not_covered": not_covered,
     }

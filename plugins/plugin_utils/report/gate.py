@@ -13,7 +13,9 @@ from ..judge.fold import lower_first
 from ..judge.observed import COULD_NOT_OBSERVE
 from ..judge.verdict import has_failed, stopped_by_warnings
 from ..model import Status, Verdict
+from .baseline import only_new
 from .fleet_json import NO_RESULT_HINT, NO_RESULT_TITLE
+from .rows import TENANT
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,24 @@ class Decision:
     unreachable: bool
     verdict: str
     message: str
+
+
+@dataclass(frozen=True)
+class Before:
+    """What an earlier run said of the same host and of the tenant; None where it has nothing of it: all of it is new."""
+
+    host: str
+    report: Mapping[str, Any] | None
+    tenant: Mapping[str, Any] | None
+
+
+def since(
+    report: Mapping[str, Any] | None, tenant: Mapping[str, Any] | None, before: Before
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """Both with what is new alone. A host without a result, or that was not reached, stays what it is."""
+    whole = report is None or not report["reached"]
+    of_host = report if whole or report is None else only_new(report, before.host, before.report)
+    return of_host, tenant if tenant is None else only_new(tenant, TENANT, before.tenant)
 
 
 def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str, tenant: Mapping[str, Any] | None = None) -> Decision:

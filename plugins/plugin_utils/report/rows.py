@@ -9,6 +9,7 @@ ten thousand.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,6 +50,13 @@ _NO_RESULT: Mapping[str, Any] = {
     "title": NO_RESULT_TITLE, "evidence": {}, "hint": NO_RESULT_HINT, "docs": "", "endpoints": [], "path": None, "because": [],
     "waiver": None, "seen_from": "controller",
 }
+
+
+def fingerprint(host: str, finding: Mapping[str, Any], endpoint: str) -> str:
+    """The same for the same finding of the same host at the same endpoint, whatever its words are today."""
+    parts = (host, finding["id"], endpoint, str(finding["path"] or ""))
+    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
 
 Subjects = Callable[[], Iterable[Subject]]
 """Begins anew each time that it is called: some formats go over all twice."""

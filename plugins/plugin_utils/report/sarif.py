@@ -8,7 +8,6 @@ A finding has no line of source. Its place is the host's report, which lies besi
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from ..catalogue.findings import FINDINGS
 from ..catalogue.version import VERSION
 from ..model import FindingSpec, Severity, Status
-from .rows import Subject, Subjects
+from .rows import Subject, Subjects, fingerprint
 from .text import inert
 
 NAME = "findings.sarif"
@@ -82,12 +81,6 @@ def _results(subject: Subject, files: Mapping[str, str], states: Mapping[str, st
             if mark in states:
                 result["baselineState"] = states[mark]
             yield result
-
-
-def fingerprint(host: str, finding: Mapping[str, Any], endpoint: str) -> str:
-    """The same for the same finding of the same host at the same endpoint, whatever its words are today."""
-    parts = (host, finding["id"], endpoint, str(finding["path"] or ""))
-    return hashlib.sha256("\x00".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _message(subject: Subject, finding: Mapping[str, Any]) -> str:

@@ -230,6 +230,8 @@ def _not_covered(options: AdminOptions, entra: Entra) -> list[str]:
     if not options.anything:
         return [NOTHING_ASKED]
     left_out = [CONTROLLERS_VIEW]
+    if not options.wanted.client_id:
+        left_out.append("what only the directory tells of the account (roles, licence): no application credentials were given")
     if options.wanted.client_id:
         left_out.append("when an activated membership of a group (PIM for groups) ends")
     if isinstance(entra.token, Claims):

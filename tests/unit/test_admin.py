@@ -507,6 +507,13 @@ def result(**changed: Any) -> dict[str, Any]:
     return {**made, "started_at": "now"}
 
 
+def test_what_was_not_looked_at_is_said() -> None:
+    by_token = " ".join(result(wids=[registration.GLOBAL_ADMINISTRATOR])["not_covered"])
+    assert "roles, licence" in by_token
+    assert "genuine" in by_token
+    assert "from the controller" in by_token
+
+
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin_room, "MISSING", "msal")
     found = result()

@@ -267,3 +267,13 @@ def test_the_page_in_a_browser(run: Run, tmp_path: Path, number: int) -> None:
         assert fetched == 0
         assert folded == number
         assert took < 15, "the browser itself takes a second or two to start"
+
+
+def test_large_fleets_are_streamed(collections: Path) -> None:
+    """Four times the servers need not four times the memory, but for the list of hosts in fleet.json itself."""
+    from benchmark import fleets  # noqa: PLC0415
+
+    assert collections
+    small, large = fleets.run(30), fleets.run(120)
+    for file in ("report.html", "junit.xml", "findings.sarif", "change-request.csv", "remediation.yml"):
+        assert large[file]["peak_mb"] < 2 * small[file]["peak_mb"] + 0.5, file

@@ -29,6 +29,7 @@ SHIPPED = re.compile(
     | docs/([\w-]+/)*[\w-]+\.(md|rst|yml)
     | playbooks/[\w-]+\.yml
     | roles/\w+/(README\.md|(defaults|meta|tasks|vars|handlers)/[\w-]+\.yml)
+    | docs/report\.png
     | plugins/plugin_utils/report/report\.html\.j2
     | extensions/[\w/.-]+\.(yml|md)
     | plugins/(action|doc_fragments|filter|modules|module_utils)/\w+\.(py|ps1|psm1|cs|yml)

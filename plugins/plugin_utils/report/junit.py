@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """JUnit XML, as GitLab, Azure DevOps, Jenkins and readers on GitHub take it. Pure.
 
-A suite is a host; a case is a finding at an endpoint. What failed is a failure, what could not be seen an error, what was waived or does
-not apply is skipped, and a warning passes with its words in the output. The case `verdict` is there for every host, and ends as it does.
+A suite is a host; a case is a finding at an endpoint. What failed is a failure, what could not be seen an error; what was waived, does
+not apply or waits behind another finding is skipped; a warning passes with its words in the output. The case `verdict` is there for
+every host, and ends as it does.
 """
 
 from __future__ import annotations
@@ -50,8 +51,14 @@ def _cases(subject: Subject) -> Iterator[tuple[Mapping[str, Any], str]]:
             yield finding, endpoint
 
 
+def _kind(finding: Mapping[str, Any]) -> str:
+    """What waits behind another finding is skipped: that one fails, and a pipeline's list stays as short as the list of causes."""
+    kind = _KINDS.get(finding["status"], "passed")
+    return "skipped" if finding["because"] and kind in ("failure", "error") else kind
+
+
 def _counted(subject: Subject) -> Counter[str]:
-    found = Counter(_KINDS.get(finding["status"], "passed") for finding, _endpoint in _cases(subject))
+    found = Counter(_kind(finding) for finding, _endpoint in _cases(subject))
     found[_OF_VERDICTS.get(subject.verdict, "passed")] += 1
     found["tests"] = sum(found.values())
     return found
@@ -82,12 +89,20 @@ def _case(suite: ElementTree.Element, host: str, finding: Mapping[str, Any], end
     where = " ".join(filter(None, (endpoint, f"over {finding['path']}" if finding["path"] else "")))
     name = inert(" ".join(filter(None, (finding["id"], finding["name"], where))), limit=300)
     case = ElementTree.SubElement(suite, "testcase", {"name": name, "classname": host, "time": "0"})
-    kind = _KINDS.get(finding["status"])
+    kind = _kind(finding)
     if kind == "skipped":
-        ElementTree.SubElement(case, "skipped")
-    elif kind:
+        ElementTree.SubElement(case, "skipped", {"message": inert(_why_skipped(finding))})
+    elif kind != "passed":
         said = ElementTree.SubElement(case, kind, {"message": inert(finding["title"]), "type": finding["name"]})
         said.text = inert_lines(finding)
+
+
+def _why_skipped(finding: Mapping[str, Any]) -> str:
+    if finding["because"]:
+        return f"Waits behind {', '.join(finding['because'])}: {finding['title']}"
+    if finding["waiver"]:
+        return f"Waived until {finding['waiver']['until']}: {finding['waiver']['reason']}"
+    return str(finding["evidence"].get("reason") or finding["title"])
 
 
 def inert_lines(finding: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ A finding has no line of source. Its place is the host's report, which lies besi
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -23,6 +24,8 @@ SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {Status.FAIL.value: "error", Status.UNKNOWN.value: "warning", Status.WARN.value: "warning", Status.WAIVED.value: "note"}
 _OF_SEVERITY = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _LONGEST = 4000
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+"""In a rule's words, what a result says itself."""
 
 
 def dump(subjects: Subjects, files: Mapping[str, str], states: Mapping[str, str]) -> Iterator[str]:
@@ -49,10 +52,11 @@ def _driver() -> dict[str, Any]:
 
 def _rule(spec: FindingSpec) -> dict[str, Any]:
     words = "".join(part.title() for part in spec.name.split("-"))
-    markdown = f"{spec.cause}\n\n**What to do.** {spec.hint}\n\nOwner: {spec.owner.value}. [Documentation]({spec.docs})"
+    hint = "It comes with each result." if spec.hint == "{fix}" else _PLACEHOLDER.sub(r"(\1)", spec.hint)
+    markdown = f"{spec.cause}\n\n**What to do.** {hint}\n\nOwner: {spec.owner.value}. [Documentation]({spec.docs})"
     return {
         "id": spec.id, "name": words, "shortDescription": {"text": spec.name.replace("-", " ")}, "fullDescription": {"text": spec.cause},
-        "help": {"text": f"{spec.cause} {spec.hint}", "markdown": markdown}, "helpUri": spec.docs,
+        "help": {"text": f"{spec.cause} What to do: {hint}", "markdown": markdown}, "helpUri": spec.docs,
         "defaultConfiguration": {"level": _OF_SEVERITY[spec.severity]},
         "properties": {"tags": list(dict.fromkeys((spec.area.value, spec.owner.value)))},
     }

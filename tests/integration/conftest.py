@@ -127,7 +127,10 @@ class Site:
 
     def environment(self, **given: str) -> dict[str, str]:
         steering = ("ANSIBLE_", "JOB_ID", "AZURE_", "APPPROXY_REG")
-        kept = {key: value for key, value in os.environ.items() if not key.startswith(steering) and key != "CI"}
+        kept = {
+            key: value for key, value in os.environ.items()
+            if not (key.startswith(steering) or key == "CI" or key.lower().endswith("_proxy"))
+        }
         return {
             **kept, "ANSIBLE_COLLECTIONS_PATH": str(self.collections), "ANSIBLE_NOCOLOR": "1", "ANSIBLE_HOME": str(self.path / "ansible"),
             "ANSIBLE_REMOTE_TEMP": str(self.path / "remote_tmp"),

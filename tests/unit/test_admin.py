@@ -336,6 +336,34 @@ def test_a_role_for_a_part_of_the_tenant_is_none() -> None:
     assert with_roles(eligible=(part,))["APC312"].status is Status.PASS
 
 
+def test_a_role_that_could_be_activated_is_the_cause() -> None:
+    found = with_roles(eligible=(APPLICATION_ADMINISTRATOR,))
+    assert (found["APC312"].status, found["APC311"].because) == (Status.FAIL, ("APC312",))
+    near = Role("158c047a-c907-4556-b7ef-446551a6b5f7", "Cloud Application Administrator", True, True)
+    assert (with_roles(near)["APC313"].status, with_roles(near)["APC311"].because) == (Status.FAIL, ("APC313",))
+
+
+@pytest.mark.parametrize("role", [Role("729827e3", "Helpdesk Administrator", True, True), Role("c0ffee", "Keeper", False, False)])
+def test_other_roles_and_custom_ones_for_a_part_are_no_roles(role: Role) -> None:
+    found = with_roles(role)
+    assert (found["APC311"].status, found["APC313"].status) == (Status.FAIL, Status.PASS)
+
+
+@pytest.mark.parametrize(("connectors", "status"), [(0, Status.WARN), (1, Status.PASS), (NotSeen(Gap.NOT_ASKED), Status.WARN)])
+def test_the_first_connector_is_a_warning_for_an_application_administrator(connectors: Any, status: Status) -> None:
+    found = with_roles(APPLICATION_ADMINISTRATOR, connectors=connectors)["APC314"]
+    assert found.status is status
+    assert status is Status.PASS or ("2025-05-07" in found.hint and "2026-03-11" in found.hint)
+
+
+def test_a_token_proves_until_it_ends_and_of_its_own_tenant() -> None:
+    at_its_end = claims(wids=[registration.GLOBAL_ADMINISTRATOR], exp=int(NOW.timestamp()))
+    assert judged(Entra(token=at_its_end))["APC311"].status is Status.UNKNOWN
+    assert judged(Entra(token=claims(tid=lab.OTHER_TENANT)))["APC306"].status is Status.FAIL
+    assert judged(Entra(token=claims(tid=None)))["APC306"].status is not Status.FAIL
+    assert judged(Entra(token=BadToken("it is no JSON Web Token")))["APC308"].status is Status.FAIL
+
+
 @pytest.mark.parametrize(("ends", "status"), [(30, Status.WARN), (60, Status.WARN), (61, Status.PASS), (None, Status.PASS)])
 def test_an_activation_ends(ends: int | None, status: Status) -> None:
     moment = None if ends is None else NOW + timedelta(minutes=ends)

@@ -27,18 +27,19 @@ from .judge.admin import AdminJudgement, Asked, judge_admin
 from .judge.fold import fold
 from .judge.observed import library_missing, not_understood
 from .judge.route import Row
-from .judge.verdict import about_waivers, causes, counts, has_failed, headline, message, stopped_by_warnings, summary, verdict_of
+from .judge.verdict import about_waivers
 from .judge.waivers import Waiver, WaiverError
-from .model import TIME_FORMAT, Area, SeenFrom, Severity, Status
-from .options import OptionError, as_of, choice, deadline, parse_waivers, selected, tenant
+from .model import TIME_FORMAT, Area, SeenFrom
+from .options import DEADLINE_SECONDS, OptionError, as_of, choice, number, parse_waivers, selected, tenant
+from .result import Policy, not_asked_for, result_of
 
-SCHEMA = 1
 NOTHING_ASKED = "nothing was asked of the sign-in: no admin_upn, no registration token, no sign_in"
 CONTROLLERS_VIEW = (
     "Conditional Access, tenant restrictions and proxies as the server would meet them: the sign-in was looked at from the controller"
 )
 _UPN = re.compile(r"[^@\s/\\?%&\"<>]{1,64}@(?=.{1,253}$)[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
-_SECONDS = (10, 900)
+_SIGN_IN_SECONDS = (10, 900)
+_MARGIN_MINUTES = (0, 1440)
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,7 @@ class AdminOptions:
     asked: Asked
     left_out: tuple[str, ...]
     cloud: str
-    fail_on: str
-    unknown: str
-    return_passes: bool
+    policy: Policy
     secrets: Secrets = field(repr=False)
 
     @property
@@ -94,25 +93,28 @@ def _options(
     waivers: tuple[Waiver, ...], checks: tuple[str, ...], left_out: tuple[str, ...], moment: datetime,
 ) -> AdminOptions:
     known = IDENTITY_CLOUDS[cloud]
+    seconds = number("deadline", args.get("deadline", 60), "seconds", DEADLINE_SECONDS)
+    sign_in_seconds = number("sign_in_timeout", args.get("sign_in_timeout", 300), "seconds", _SIGN_IN_SECONDS)
     wanted = Wanted(
         tenant_id=tenant_id, upn=upn, checks=checks,
         authority=_address("authority", args.get("authority"), known.authority),
         graph=_address("graph_url", args.get("graph_url"), known.graph), resource=known.graph,
-        seconds=float(deadline(args.get("deadline", 60))), ca_path=str(args["ca_path"]) if args.get("ca_path") else None,
+        seconds=float(seconds), ca_path=str(args["ca_path"]) if args.get("ca_path") else None,
         token=secrets.token, client_id=secrets.client_id, credential=secrets.credential, sign_in=sign_in, password=secrets.password,
-        sign_in_seconds=float(_seconds(args.get("sign_in_timeout", 300))), connectors=bool(args.get("look_for_connectors")),
+        sign_in_seconds=float(sign_in_seconds), connectors=bool(args.get("look_for_connectors")),
     )
     asked = Asked(
         checks=(*checks, "APC905"), tenant_id=tenant_id, who="the account that registers", as_of=moment,
-        margin=timedelta(minutes=_minutes(args.get("activation_margin", 60))), audience_known=known.registration_known,
+        margin=timedelta(minutes=number("activation_margin", args.get("activation_margin", 60), "minutes", _MARGIN_MINUTES)),
+        audience_known=known.registration_known,
         final_refusals=sign_in == PASSWORD, waivers=waivers,
     )
-    return AdminOptions(
-        wanted, asked, left_out, cloud,
+    policy = Policy(
         fail_on=choice("fail_on", args.get("fail_on") or "error", ("error", "warning", "never")),
         unknown=choice("unknown", args.get("unknown") or "fail", ("fail", "report")),
-        return_passes=bool(args.get("return_passes")), secrets=secrets,
+        return_passes=bool(args.get("return_passes")),
     )
+    return AdminOptions(wanted, asked, left_out, cloud, policy, secrets)
 
 
 def _upn(value: Any) -> str | None:
@@ -150,19 +152,6 @@ def _address(option: str, value: Any, usual: str) -> str:
     return text
 
 
-def _seconds(value: Any) -> int:
-    least, most = _SECONDS
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise OptionError(f"sign_in_timeout: '{value}' is not a number of seconds from {least} to {most}.")
-    return value
-
-
-def _minutes(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1440:
-        raise OptionError(f"activation_margin: '{value}' is not a number of minutes from 0 to 1440.")
-    return value
-
-
 def admin(options: AdminOptions, now: Callable[[], datetime], show: Callable[[str], None]) -> dict[str, Any]:
     """The result of the module. Raises OptionError where the environment or ca_path cannot be used."""
     began = now()
@@ -181,7 +170,7 @@ def _looked(options: AdminOptions, show: Callable[[str], None]) -> tuple[Entra, 
         entra = look(options.wanted, show)
         return entra, judge_admin(entra, replace(options.asked, who=_who(options, entra)))
     except UnusableError as error:
-        raise OptionError(" ".join(str(error).split())) from None
+        raise OptionError(str(error)) from None
     except Exception as error:  # noqa: BLE001  the others' words may hold what was sent, and a traceback what is secret
         return Entra(), _only(not_understood(f"looking at the sign-in stopped with {type(error).__name__}"))
 
@@ -240,31 +229,17 @@ def _not_covered(options: AdminOptions, entra: Entra) -> list[str]:
 
 
 def _result(options: AdminOptions, entra: Entra, judgement: AdminJudgement, began: datetime, ended: datetime) -> dict[str, Any]:
-    findings, asked = judgement.findings, options.asked
-    verdict, found = verdict_of(findings), causes(findings)
+    asked = options.asked
     who = _who(options, entra)
     ready = f"nothing keeps {who} from registering, by {' and '.join(_ways(options, entra))}" if options.anything else NOTHING_ASKED
     remarks = ["Seen from the controller, not from the server itself."] if options.anything else []
-    if options.left_out and options.anything:
-        remarks.append(f"{len(options.left_out)} of {len(options.left_out) + len(options.wanted.checks)} checks were not asked for.")
+    remarks += not_asked_for(options.left_out, options.wanted.checks) if options.anything else ()
     if options.wanted.connectors:
         remarks.append("Existing connectors were asked for by a beta interface.")
-    remarks += about_waivers(findings, judgement.unused_waivers)
-    warnings = [one.id for one in findings if one.status is Status.WARN and one.severity is Severity.WARNING]
-    line, stopped = summary(verdict, found, ready, remarks), stopped_by_warnings(verdict, warnings, options.fail_on, options.unknown)
+    remarks += about_waivers(judgement.findings, judgement.unused_waivers)
     return {
-        "changed": False,
-        "failed": has_failed(verdict, bool(warnings), options.fail_on, options.unknown),
-        "msg": message(" ".join(filter(None, (line, stopped))), found),
-        "schema": SCHEMA,
+        **result_of(judgement.findings, ready, remarks, options.policy),
         "asked": options.anything,
-        "verdict": verdict.value,
-        "headline": headline(verdict, found, ready),
-        "summary": line,
-        "causes": list(found),
-        "remarks": remarks,
-        "counts": counts(findings),
-        "findings": [one.as_dict() for one in findings if options.return_passes or one.status is not Status.PASS],
         "not_covered": _not_covered(options, entra),
         "seen_as": _seen_as(options, who),
         "seen_from": SeenFrom.CONTROLLER.value,

@@ -79,7 +79,7 @@ class Options:
         return self.proxy in ("auto", "detect")
 
 
-_GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+GUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 DEADLINE_SECONDS = (5, 600)
 NETWORK_SERVICE_SID = "S-1-5-20"
@@ -89,7 +89,7 @@ def tenant(value: Any) -> str | None:
     text = str(value or "").strip().lower()
     if text == "none":
         return None
-    if not _GUID.fullmatch(text):
+    if not GUID.fullmatch(text):
         raise OptionError(
             f"tenant_id: '{value or ''}' is not a tenant id. Write the directory (tenant) id, a GUID like "
             "00000000-1111-2222-3333-444444444444 (Entra admin center, Overview), or 'none' to leave out what needs it."
@@ -154,11 +154,12 @@ def _connect_to(value: Any) -> dict[str, str]:
     return read
 
 
-def deadline(value: Any) -> int:
-    least, most = DEADLINE_SECONDS
+def number(name: str, value: Any, unit: str, bounds: tuple[int, int]) -> int:
+    """A whole number within both bounds."""
+    least, most = bounds
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise OptionError(f"deadline: '{value}' is not a number of seconds from {least} to {most}.")
-    return int(value)
+        raise OptionError(f"{name}: '{value}' is not a number of {unit} from {least} to {most}.")
+    return value
 
 
 def as_of(value: Any, now: datetime) -> datetime:
@@ -278,7 +279,7 @@ def parse_options(args: Mapping[str, Any], now: datetime, areas: tuple[Area, ...
                         for id_ in dict.fromkeys(endpoint.id for endpoint in (*known, *extra))),
         connect_to=_connect_to(args.get("connect_to")),
         connect_to_counts=bool(args.get("connect_to_counts")),
-        deadline=deadline(args.get("deadline", 20)),
+        deadline=number("deadline", args.get("deadline", 20), "seconds", DEADLINE_SECONDS),
         checks=checks,
         left_out=left_out,
         waivers=waivers,

@@ -27,26 +27,16 @@ from .judge.verdict import (
     NOT_THEIR_PAC,
     Seen,
     about_waivers,
-    causes,
-    counts,
-    has_failed,
-    headline,
-    message,
     ready_server,
-    stopped_by_warnings,
-    summary,
-    verdict_of,
 )
 from .judge.ways import told
-from .model import TIME_FORMAT, Endpoint, Identity, SeenFrom, Severity, Status
+from .model import TIME_FORMAT, Endpoint, Identity, SeenFrom, Status
 from .observe.merge import AS_THE_SERVICE, merge
 from .observe.observation import Observation, ObservationError, parse_observation
 from .observe.request import ServersOwn, build_request
 from .options import OptionError, Options
+from .result import Policy, not_asked_for, result_of
 from .roots import MISSING, Roots, RootsError, load_roots
-
-SCHEMA = 1
-"""Of the result and of the reports."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +113,7 @@ def _remarks(options: Options, redirected: bool, judgement: Judgement, observati
         said.append(f"Rehearsed: {' and '.join(rehearsed)}.")
     if options.tenant_id is None:
         said.append("tenant_id: none left out registration and bootstrap.")
-    if options.left_out:
-        said.append(f"{len(options.left_out)} of {len(options.left_out) + len(options.checks)} checks were not asked for.")
+    said += not_asked_for(options.left_out, options.checks)
     return (*said, *about_waivers(judgement.findings, judgement.unused_waivers))
 
 
@@ -211,9 +200,7 @@ def conclude(plan_: Plan, answer: Any, failure: Failure | None = None) -> dict[s
 
 
 def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement: Judgement, *, reached: bool) -> dict[str, Any]:
-    options, findings = plan_.options, judgement.findings
-    verdict = verdict_of(findings)
-    found = causes(findings)
+    options = plan_.options
     account = observation.seen_as if observation else "nobody"
     redirected = observation is not None and any(attempt.redirected_to for attempt in observation.attempts)
     seen = Seen(
@@ -221,20 +208,9 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
         paths=judgement.paths, seen_from=options.seen_from.value, seen_as=account,
     )
     ready, remarks = ready_server(seen), _remarks(options, redirected, judgement, observation)
-    warnings = [one.id for one in findings if one.status is Status.WARN and one.severity is Severity.WARNING]
-    line, stopped = summary(verdict, found, ready, remarks), stopped_by_warnings(verdict, warnings, options.fail_on, options.unknown)
+    policy = Policy(options.fail_on, options.unknown, options.return_passes)
     result: dict[str, Any] = {
-        "changed": False,
-        "failed": has_failed(verdict, bool(warnings), options.fail_on, options.unknown),
-        "msg": message(" ".join(filter(None, (line, _sha512(judgement), stopped))), found),
-        "schema": SCHEMA,
-        "verdict": verdict.value,
-        "headline": headline(verdict, found, ready),
-        "summary": line,
-        "causes": list(found),
-        "remarks": list(remarks),
-        "counts": counts(findings),
-        "findings": [one.as_dict() for one in findings if options.return_passes or one.status is not Status.PASS],
+        **result_of(judgement.findings, ready, remarks, policy, _sha512(judgement)),
         "not_covered": [*NOT_COVERED, *_not_as_them(options, observation, account), *_not_asked(options)],
         "seen_as": account,
         "seen_from": options.seen_from.value,

@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import Enum
 from typing import TypeVar, Union
 
+from ..catalogue.registration import ACCEPTED
+
 
 class Gap(Enum):
     """Why something was not seen."""
@@ -38,6 +40,12 @@ class NotSeen:
 
 
 NOT_ASKED = NotSeen(Gap.NOT_ASKED)
+
+
+def asked_for(fact: object) -> bool:
+    """Whether it was to be seen, and was seen or not."""
+    return not (isinstance(fact, NotSeen) and fact.gap is Gap.NOT_ASKED)
+
 
 _Fact = TypeVar("_Fact")
 Seen = Union[_Fact, NotSeen]  # noqa: UP007  mypy takes no other form of a generic alias here
@@ -107,6 +115,11 @@ class Role:
     built_in: bool
     through: str = ""
     """The group that gives it, by name or id; empty where it is the person's own."""
+
+    @property
+    def accepted(self) -> bool:
+        """One may register with it, by what documents say."""
+        return self.template in ACCEPTED and self.whole_tenant
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ FOR INTERNAL COLLECTION USE ONLY. Reads only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from ..catalogue.calls import (
@@ -29,8 +29,9 @@ from ..catalogue.calls import (
 from ..catalogue.registration import ACCEPTED, NEAR_MISSES
 from .evidence import Gap, NotSeen, Person, Plan, Role, Seen
 from .signin import one_line
-from .transport import NotOfTheCatalogueError, Transport, UnreachableError
+from .transport import NotOfTheCatalogueError, Transport, UnreachableError, json_of
 
+_Fact = TypeVar("_Fact")
 PAGES = 50
 GROUPS = 20
 """Groups with roles that are looked into; more are said to be unseen."""
@@ -39,14 +40,14 @@ _NEVER = ("", None)
 _WHOLE_TENANT = "/"
 
 
-class _Absent(Exception):
-    """404."""
-
-
 class _Gone(Exception):
     def __init__(self, why: NotSeen) -> None:
         super().__init__(why.error)
         self.why = why
+
+
+class _Absent(_Gone):
+    """404."""
 
 
 class Graph:
@@ -70,10 +71,9 @@ class Graph:
 
     def groups(self, person: str) -> tuple[dict[str, str], NotSeen | None]:
         """Groups through which the person may have a role, id to name; and why others could not be told."""
-        try:
-            members = list(self._all(MEMBER_OF, person))
-        except (_Absent, _Gone) as error:
-            return {}, _why(error, MEMBER_OF)
+        members = _seen(lambda: tuple(self._all(MEMBER_OF, person)))
+        if isinstance(members, NotSeen):
+            return {}, members
         groups = [one for one in members if str(one.get("@odata.type")) == "#microsoft.graph.group"]
         shells = [one for one in groups if one.get("displayName") is None]
         giving = {str(one["id"]): str(one["displayName"]) for one in groups if one.get("isAssignableToRole") is True}
@@ -95,56 +95,43 @@ class Graph:
 
     def eligible_groups(self, person: str) -> Seen[tuple[str, ...]]:
         """Groups whose membership the person could activate (PIM for groups)."""
-        try:
-            return tuple(str(one.get("groupId")) for one in self._all(GROUP_ELIGIBLE, person) if one.get("accessId") == "member")
-        except (_Absent, _Gone) as error:
-            return _why(error, GROUP_ELIGIBLE)
+        rows = self._all(GROUP_ELIGIBLE, person)
+        return _seen(lambda: tuple(str(one.get("groupId")) for one in rows if one.get("accessId") == "member"))
 
     def ends(self, principals: Iterable[str]) -> Seen[datetime | None]:
         """When the last accepted active assignment of these ends; None where one of them never does, or there is no PIM here."""
-        last: datetime | None = None
-        try:
-            for principal in principals:
-                for one in self._all(ACTIVE, principal):
-                    if str(one.get("roleDefinitionId")).lower() not in ACCEPTED or one.get("directoryScopeId") != _WHOLE_TENANT:
-                        continue
-                    if one.get("endDateTime") in _NEVER:
-                        return None
-                    end = _time(one["endDateTime"])
-                    last = end if last is None else max(last, end)
-        except (_Absent, _Gone) as error:
-            return _why(error, ACTIVE)
-        return last
+
+        def last() -> datetime | None:
+            ends: list[datetime] = []
+            for one in (row for principal in principals for row in self._all(ACTIVE, principal)):
+                if not _role(one, "").accepted:
+                    continue
+                if one.get("endDateTime") in _NEVER:
+                    return None
+                ends.append(_time(one["endDateTime"]))
+            return max(ends, default=None)
+
+        return _seen(last)
 
     def plans(self) -> Seen[tuple[Plan, ...]]:
-        try:
-            return tuple(
-                Plan(
-                    str(plan.get("servicePlanId")).lower(), str(sku.get("skuPartNumber")), str(sku.get("capabilityStatus")),
-                    str(plan.get("provisioningStatus")),
-                )
-                for sku in self._all(SKUS) for plan in _objects(sku.get("servicePlans"))
+        return _seen(lambda: tuple(
+            Plan(
+                str(plan.get("servicePlanId")).lower(), str(sku.get("skuPartNumber")), str(sku.get("capabilityStatus")),
+                str(plan.get("provisioningStatus")),
             )
-        except (_Absent, _Gone) as error:
-            return _why(error, SKUS)
+            for sku in self._all(SKUS) for plan in _objects(sku.get("servicePlans"))
+        ))
 
     def switched_on(self) -> Seen[bool]:
-        try:
-            return bool(self._one(PROFILE).get("isEnabled"))
-        except (_Absent, _Gone) as error:
-            return _why(error, PROFILE)
+        return _seen(lambda: bool(self._one(PROFILE).get("isEnabled")))
 
     def connectors(self) -> Seen[int]:
-        try:
-            return sum(1 for _one in self._all(CONNECTORS))
-        except (_Absent, _Gone) as error:
-            return _why(error, CONNECTORS)
+        return _seen(lambda: sum(1 for _one in self._all(CONNECTORS)))
 
     def _roles(self, call: Call, principals: Mapping[str, str]) -> Seen[tuple[Role, ...]]:
-        try:
-            return tuple(_role(one, through) for principal, through in principals.items() for one in self._all(call, principal))
-        except (_Absent, _Gone) as error:
-            return _why(error, call)
+        return _seen(lambda: tuple(
+            _role(one, through) for principal, through in principals.items() for one in self._all(call, principal)
+        ))
 
     def _one(self, call: Call, value: str = "") -> Mapping[str, Any]:
         return self._answer(call, call.url(self._address, value))
@@ -169,19 +156,24 @@ class Graph:
             raise _Gone(NotSeen(Gap.UNREACHABLE, f"{call.name}: {error}")) from error
         except NotOfTheCatalogueError as error:
             raise _Gone(NotSeen(Gap.UNREACHABLE, f"{call.name}: the answer leads elsewhere: {urlsplit(url).hostname}")) from error
-        try:
-            found = answer.json()
-        except ValueError:
-            found = None
+        found = json_of(answer)
         if answer.status_code == 404:
-            raise _Absent(call.name)
-        if answer.status_code == 200 and isinstance(found, Mapping):
+            raise _Absent(NotSeen(Gap.UNREACHABLE, f"{call.name}: status 404"))
+        if answer.status_code == 200 and found is not None:
             return found
         raise _Gone(_refused(call, answer.status_code, found))
 
 
-def _refused(call: Call, status: int, found: Any) -> NotSeen:
-    error = found.get("error") if isinstance(found, Mapping) else None
+def _seen(read: Callable[[], _Fact]) -> Seen[_Fact]:
+    """What was read, or why nothing was."""
+    try:
+        return read()
+    except _Gone as gone:
+        return gone.why
+
+
+def _refused(call: Call, status: int, found: Mapping[str, Any] | None) -> NotSeen:
+    error = (found or {}).get("error")
     error = error if isinstance(error, Mapping) else {}
     said = one_line(f"{error.get('code') or ''} {error.get('message') or ''}")
     if any(word.lower() in said.lower() for word in _LICENCE):
@@ -189,10 +181,6 @@ def _refused(call: Call, status: int, found: Any) -> NotSeen:
     if status == 403:
         return NotSeen(Gap.DENIED, f"{call.name}: {said or 'status 403'}", call.permission)
     return NotSeen(Gap.UNREACHABLE, f"{call.name}: status {status} {said}".strip())
-
-
-def _why(error: Exception, call: Call) -> NotSeen:
-    return error.why if isinstance(error, _Gone) else NotSeen(Gap.UNREACHABLE, f"{call.name}: status 404")
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:

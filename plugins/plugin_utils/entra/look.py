@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ..catalogue.registration import ACCEPTED
 from .claims import read_claims
 from .evidence import NOT_ASKED, BadToken, Claims, Entra, Gap, NotSeen, Person, Realm, Refusal, Role
 from .graph import Graph
@@ -77,8 +76,9 @@ def _of_anybody(wanted: Wanted, transport: Transport, entra: Entra) -> Entra:
     if wanted.upn is None:
         return entra
     domain = wanted.upn.rpartition("@")[2]
-    checks = realm(transport, wanted.authority, wanted.upn)
-    return replace(entra, realm=checks, home_tenant=home_tenant(transport, wanted.authority, domain))
+    # The realm first: MSAL asks for it again, and is given this answer.
+    known = realm(transport, wanted.authority, wanted.upn)
+    return replace(entra, realm=known, home_tenant=home_tenant(transport, wanted.authority, domain))
 
 
 def _of_the_directory(wanted: Wanted, transport: Transport, entra: Entra) -> Entra:
@@ -122,7 +122,7 @@ def _of_the_person(wanted: Wanted, graph: Graph, entra: Entra, upn: str) -> Entr
     entra = replace(entra, active=active, groups_unseen=unseen)
     if not isinstance(active, tuple) or not wanted.asks("APC312"):
         return entra
-    if any(role.template in ACCEPTED and role.whole_tenant for role in active):
+    if any(role.accepted for role in active):
         return replace(entra, ends=graph.ends(principals))
     return _of_pim(graph, entra, person, principals)
 
@@ -133,8 +133,7 @@ def _of_pim(graph: Graph, entra: Entra, person: Person, principals: dict[str, st
     groups = graph.eligible_groups(person.id)
     if not isinstance(groups, tuple):
         return replace(entra, eligible=eligible, eligible_unseen=groups)
-    named = dict.fromkeys(groups, "")
-    through = {group: group for group in named}
+    through = {group: group for group in groups}
     more: tuple[Role, ...] = ()
     for found in (graph.roles(through), graph.eligible(through)) if through else ():
         if isinstance(found, NotSeen):

@@ -17,25 +17,17 @@ from urllib.parse import urlsplit
 from ..catalogue.calls import OPENID, REALM
 from ..catalogue.registration import CLIENT_ID, SCOPE
 from ..catalogue.signin_errors import SIGN_IN_ERRORS, UNREACHABLE
+from ..options import GUID
 from .claims import read_claims
 from .evidence import BadToken, Claims, Gap, NotSeen, Realm, Refusal, Seen
 from .libraries import msal
-from .transport import NotOfTheCatalogueError, Transport, UnreachableError
+from .transport import NotOfTheCatalogueError, Transport, UnreachableError, json_of
 
-_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _CODE = re.compile(r"AADSTS(\d+)")
 NO_SUCH_TENANT = 90002
 PENDING = 70016
 LONGEST = 300
 """Characters of an error's text."""
-
-
-def _json(answer: Any) -> Mapping[str, Any]:
-    try:
-        value = answer.json()
-    except ValueError:
-        return {}
-    return value if isinstance(value, Mapping) else {}
 
 
 def one_line(text: object) -> str:
@@ -60,10 +52,10 @@ def home_tenant(transport: Transport, authority: str, domain: str) -> Seen[str |
         answer = transport.get(OPENID.url(authority, domain))
     except UnreachableError as error:
         return NotSeen(Gap.UNREACHABLE, str(error))
-    found = _json(answer)
+    found = json_of(answer) or {}
     if answer.status_code == 200:
-        ids = _GUID.search(str(found.get("issuer"))) or _GUID.search(str(found.get("token_endpoint")))
-        return ids[0].lower() if ids else NotSeen(Gap.UNREACHABLE, "the answer names no tenant: it is not the sign-in's own")
+        ids = GUID.search(f"{found.get('issuer')} {found.get('token_endpoint')}".lower())
+        return ids[0] if ids else NotSeen(Gap.UNREACHABLE, "the answer names no tenant: it is not the sign-in's own")
     refused = refusal(found)
     if refused.code == NO_SUCH_TENANT:
         return None
@@ -76,7 +68,7 @@ def realm(transport: Transport, authority: str, upn: str) -> Seen[Realm]:
         answer = transport.get(REALM.url(authority, upn))
     except UnreachableError as error:
         return NotSeen(Gap.UNREACHABLE, str(error))
-    found = _json(answer)
+    found = json_of(answer) or {}
     kind = str(found.get("account_type") or found.get("NameSpaceType") or "")
     if answer.status_code != 200 or kind not in ("Managed", "Federated", "Unknown"):
         return NotSeen(Gap.UNREACHABLE, f"status {answer.status_code}, and no word on the account's realm")

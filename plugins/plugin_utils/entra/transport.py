@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..catalogue.calls import GRAPH_CALLS, SIGN_IN_CALLS, Call
+from ..catalogue.calls import GRAPH_CALLS, SIGN_IN_CALLS
 from .libraries import httpx
 
 CALLS = 100
@@ -98,19 +98,18 @@ class Transport:
     def _left(self) -> float:
         return self._until - time.monotonic()
 
-    def _call_of(self, method: str, url: str) -> Call:
+    def _check(self, method: str, url: str) -> None:
         parts = urlsplit(url)
         for base, calls in self._services:
             service = urlsplit(base)
             prefix = service.path.rstrip("/")
-            if (parts.scheme, parts.netloc) == (service.scheme, service.netloc) and parts.path.startswith(prefix):
-                for call in calls:
-                    if call.is_of(method, parts.path[len(prefix):]):
-                        return call
+            same = (parts.scheme, parts.netloc) == (service.scheme, service.netloc) and parts.path.startswith(prefix)
+            if same and any(call.is_of(method, parts.path[len(prefix):]) for call in calls):
+                return
         raise NotOfTheCatalogueError(f"{method} {parts.scheme}://{parts.hostname}{parts.path} is no call of the catalogue")
 
     def _send(self, method: str, url: str, headers: Mapping[str, Any] | None, data: Any = None) -> Any:
-        self._call_of(method, url)
+        self._check(method, url)
         self._made += 1
         if self._made > CALLS:
             raise UnreachableError(f"more than {CALLS} calls would be needed")
@@ -134,6 +133,15 @@ class Transport:
         # Decoded already: the header would have it decoded again.
         plain = {name: value for name, value in answer.headers.items() if name not in ("content-encoding", "content-length")}
         return httpx.Response(answer.status_code, headers=plain, content=body, request=answer.request)
+
+
+def json_of(answer: Any) -> Mapping[str, Any] | None:
+    """The JSON object of an answer; None where it holds none."""
+    try:
+        value = answer.json()
+    except ValueError:
+        return None
+    return value if isinstance(value, Mapping) else None
 
 
 def _bounded(work: Callable[[], Any], seconds: float) -> Any:

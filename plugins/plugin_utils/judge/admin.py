@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from ..catalogue.registration import AUDIENCE, LICENCE_PLANS, SCOPE
 from ..catalogue.signin_errors import ACCOUNT, NOT_OF_TENANT, REJECTED, SIGN_IN_ERRORS, TOKEN, UNREACHABLE
-from ..entra.evidence import BadToken, Claims, Entra, Gap, NotSeen, Person, Plan, Refusal
+from ..entra.evidence import BadToken, Claims, Entra, Gap, NotSeen, Person, Plan, Refusal, asked_for
 from ..model import Finding, SeenFrom, Status
 from . import roles, waived
 from .fold import fold, order, some, with_shown_causes, without_findings
@@ -51,14 +51,14 @@ class AdminJudgement:
     unused_waivers: tuple[Waiver, ...]
 
 
-def _gaps(entra: Entra) -> tuple[NotSeen, ...]:
-    values = (getattr(entra, one.name) for one in fields(entra))
-    return tuple(value for value in values if isinstance(value, NotSeen) and value.gap is not Gap.NOT_ASKED)
+def _gaps(*facts: object) -> tuple[NotSeen, ...]:
+    """Why some of them were not seen, though asked for."""
+    return tuple(fact for fact in facts if isinstance(fact, NotSeen) and asked_for(fact))
 
 
 def judge_gaps(entra: Entra) -> Iterator[Row]:
     """One word on all that did not answer, and one on all that may not be read."""
-    gaps = _gaps(entra)
+    gaps = _gaps(*(getattr(entra, one.name) for one in fields(entra)))
     silent = [gap.error for gap in gaps if gap.gap is Gap.UNREACHABLE]
     denied = [gap for gap in gaps if gap.gap is Gap.DENIED]
     if silent:
@@ -116,8 +116,8 @@ def judge_account(entra: Entra) -> Iterator[Row]:
         else:
             fix = "Enable it in Entra ID, or take another administrator."
             yield found(ACCOUNT, who=person.upn, meaning="the account is disabled", fix=fix)
-    elif isinstance(person, NotSeen) and person.gap is not Gap.NOT_ASKED:
-        yield roles.not_seen(ACCOUNT, person)
+    else:
+        yield from (roles.not_seen(ACCOUNT, gap) for gap in _gaps(person))
 
 
 def judge_tenant(entra: Entra, asked: Asked) -> Iterator[Row]:
@@ -130,7 +130,7 @@ def judge_tenant(entra: Entra, asked: Asked) -> Iterator[Row]:
     if isinstance(entra.person, Person) or claims:
         yield passed(NOT_OF_TENANT)
         return
-    gaps = [one for one in (entra.person, entra.home_tenant) if isinstance(one, NotSeen) and one.gap is not Gap.NOT_ASKED]
+    gaps = _gaps(entra.person, entra.home_tenant)
     if gaps:
         yield roles.not_seen(NOT_OF_TENANT, gaps[0])
     elif entra.home_tenant == asked.tenant_id:
@@ -201,8 +201,7 @@ _IN_FORCE = ("Enabled", "Warning")
 def judge_licence(entra: Entra) -> Iterator[Row]:
     plans = entra.plans
     if isinstance(plans, NotSeen):
-        if plans.gap is not Gap.NOT_ASKED:
-            yield roles.not_seen(LICENCE, plans)
+        yield from (roles.not_seen(LICENCE, gap) for gap in _gaps(plans))
         return
     premium = [plan for plan in plans if plan.plan in LICENCE_PLANS]
     states = [plan.state for plan in premium if plan.provisioned == "Success"]
@@ -223,8 +222,7 @@ def judge_switch(entra: Entra) -> Iterator[Row]:
     """Off is how it is before the first connector, too."""
     on, connectors = entra.switched_on, entra.connectors
     if isinstance(on, NotSeen):
-        if on.gap is not Gap.NOT_ASKED:
-            yield roles.not_seen(SWITCHED_OFF, on)
+        yield from (roles.not_seen(SWITCHED_OFF, gap) for gap in _gaps(on))
     elif on or connectors == 0:
         yield passed(SWITCHED_OFF, "" if on else "off, as it is before the first connector")
     elif isinstance(connectors, NotSeen):
@@ -249,28 +247,24 @@ def _not_asked(entra: Entra) -> dict[str, str]:
     """Ids that nobody asked for, and why."""
     nobody = "nobody signed in as the person here (sign_in), and no fit token was given"
     reasons: dict[str, str] = {}
-    person_signed_in = isinstance(entra.rehearsal, (Claims, Refusal, BadToken)) or _asked_for(entra.rehearsal)
+    person_signed_in = asked_for(entra.rehearsal)
     if not person_signed_in:
         reasons |= dict.fromkeys(OF_A_SIGN_IN, nobody)
-    if not _asked_for(entra.token):
+    if not asked_for(entra.token):
         reasons[TOKEN] = "no registration token was given"
-    if not any(map(_asked_for, (entra.home_tenant, entra.token, entra.rehearsal, entra.person))):
+    if not any(map(asked_for, (entra.home_tenant, entra.token, entra.rehearsal, entra.person))):
         reasons[NOT_OF_TENANT] = "neither admin_upn nor a token says who registers"
-    if not _asked_for(entra.application):
+    if not asked_for(entra.application):
         reasons |= dict.fromkeys((NOT_PERMITTED, LICENCE, SWITCHED_OFF), "no application credentials to look into the directory with")
-        if not _asked_for(entra.token) and not person_signed_in:
+        if not asked_for(entra.token) and not person_signed_in:
             reasons |= dict.fromkeys(roles.IDS, "neither application credentials nor a token to read roles from")
         else:
             reasons |= dict.fromkeys((roles.ELIGIBLE, roles.NEAR_MISS), "a token does not tell it")
-    if entra.switched_on == NotSeen(Gap.NOT_ASKED):
+    if not asked_for(entra.switched_on):
         reasons[SWITCHED_OFF] = "look_for_connectors is off"
-    if not any(map(_asked_for, (entra.realm, entra.home_tenant, entra.application, entra.rehearsal))):
+    if not any(map(asked_for, (entra.realm, entra.home_tenant, entra.application, entra.rehearsal))):
         reasons[UNREACHABLE] = "nothing was asked over the network"
     return reasons
-
-
-def _asked_for(fact: object) -> bool:
-    return not (isinstance(fact, NotSeen) and fact.gap is Gap.NOT_ASKED)
 
 
 def _decided(entra: Entra, asked: Asked, not_asked: Container[str]) -> tuple[Row, ...]:

@@ -35,7 +35,7 @@ def _seen(roles: object) -> tuple[Role, ...]:
 
 
 def _accepted(roles: Iterable[Role]) -> tuple[Role, ...]:
-    return tuple(role for role in roles if role.template in ACCEPTED and role.whole_tenant)
+    return tuple(role for role in roles if role.accepted)
 
 
 def _held(entra: Entra, tenant_id: str, as_of: datetime) -> frozenset[str]:

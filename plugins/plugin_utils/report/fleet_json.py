@@ -12,9 +12,9 @@ from typing import Any
 from ..judge.fold import lower_first, some
 from ..judge.observed import COULD_NOT_OBSERVE
 from ..model import Owner, Severity, Status, Verdict
+from ..result import SCHEMA
 from . import tenant_json
 
-SCHEMA = 1
 NO_RESULT_TITLE = "No result of this run"
 NO_RESULT_HINT = "Look further up in Ansible's output for what stopped this server before it was judged, and run again."
 SIGN_IN_NOT_ASKED = "the sign-in, role and licence of who registers (admin_upn, a registration token)"

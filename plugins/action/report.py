@@ -32,8 +32,6 @@ class ActionModule(ControllerAction):
         try:
             _check_formats(args["formats"])
             run_id, folder = run_of(args)
-            if args["baseline"]:
-                Saved.at(args["baseline"], folder)
             return {"changed": False, "run_id": run_id, **parts[args["part"]](args, run_id, folder, task_vars or {})}
         except (files.FilesError, host_json.NotAResultError) as error:
             raise fail(error) from None
@@ -44,11 +42,14 @@ class ActionModule(ControllerAction):
         The first host that asks begins the fleet's report, anew where an earlier run with the same id left one. The others
         find it by the time at which this run of Ansible began, and leave it alone.
         """
-        files.remove(files.host_file(folder, variables["inventory_hostname"]))
         path = files.fleet_file(folder)
         at = started_at()
         begun = files.read(path)
-        if begun is None or begun.get("state") != "in_progress" or begun.get("started_at") != at:
+        first = begun is None or begun.get("state") != "in_progress" or begun.get("started_at") != at
+        if first:
+            _baseline(args, folder)  # Read once: it grows with the fleet. Where it is wrong nothing is begun, and each host says so.
+        files.remove(files.host_file(folder, variables["inventory_hostname"]))
+        if first:
             for made in FORMATS.values():
                 for name in made:
                     files.remove(folder / name)
@@ -83,6 +84,7 @@ class ActionModule(ControllerAction):
 
     def _merge(self, args: Mapping[str, Any], run_id: str, folder: Path, variables: Mapping[str, Any]) -> dict[str, Any]:
         """Runs, or slices of one, to one report. Of a host that is in several the last one given counts."""
+        _baseline(args, folder)
         saved = [Saved.at(path, folder, "reports") for path in args["reports"]]
         if not saved:
             raise files.FilesError("reports: name the fleet.json of each run that is to be merged.")
@@ -108,7 +110,7 @@ def _complete(
     path = files.fleet_file(folder)
     begun = files.read(path) or fleet_json.begin(run_id, started_at())
     seen = subjects(lambda: (_row(folder, host) for host in hosts), tenant)
-    earlier = Saved.at(args["baseline"], folder) if args["baseline"] and last else None
+    earlier = _baseline(args, folder) if last else None
     compared = None if earlier is None else baseline.compare(seen, earlier.subjects(), earlier.run_id)
     told = None if compared is None else compared.as_dict()
     rows = (_row(folder, host) for host in hosts)
@@ -124,6 +126,10 @@ def _complete(
     answer = {name: fleet[name] for name in ("state", "verdict", "counts")}
     stats = {"data": data, "per_host": False, "aggregate": False}
     return {"msg": fleet["summary"], **answer, "path": str(path), "files": made, "ansible_stats": stats}
+
+
+def _baseline(args: Mapping[str, Any], folder: Path) -> Saved | None:
+    return Saved.at(args["baseline"], folder) if args["baseline"] else None
 
 
 def _check_formats(names: list[str]) -> None:

@@ -70,9 +70,9 @@ def _suite(subject: Subject, number: int, written_at: str) -> ElementTree.Elemen
     suite = ElementTree.Element("testsuite", {
         "name": name, "package": "appproxy.connector.preflight", "id": str(number), "hostname": name,
         # XML Schema's pattern of this attribute has no time zone; it is UTC.
-        "timestamp": str((subject.report or {}).get("seen_at") or written_at).removesuffix("Z"),
+        "timestamp": str(subject.report.get("seen_at") or written_at).removesuffix("Z"),
         "tests": str(counted["tests"]), "failures": str(counted["failure"]), "errors": str(counted["error"]),
-        "skipped": str(counted["skipped"]), "time": f"{(subject.report or {}).get('elapsed_ms', 0) / 1000:.3f}",
+        "skipped": str(counted["skipped"]), "time": f"{subject.report.get('elapsed_ms', 0) / 1000:.3f}",
     })
     ElementTree.SubElement(suite, "properties")
     verdict = ElementTree.SubElement(suite, "testcase", {"name": "verdict", "classname": name, "time": "0"})

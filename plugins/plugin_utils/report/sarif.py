@@ -26,6 +26,8 @@ _OF_SEVERITY = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.I
 _LONGEST = 4000
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 """In a rule's words, what a result says itself."""
+_RULE_INDEX = {name: index for index, name in enumerate(FINDINGS)}
+"""Where a finding's rule stands in the list that _driver() writes."""
 
 
 def dump(subjects: Subjects, files: Mapping[str, str], states: Mapping[str, str]) -> Iterator[str]:
@@ -63,14 +65,13 @@ def _rule(spec: FindingSpec) -> dict[str, Any]:
 
 
 def _results(subject: Subject, files: Mapping[str, str], states: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-    ids = list(FINDINGS)
     for finding in subject.findings:
         if finding["status"] not in _LEVELS:
             continue
         for endpoint in finding["endpoints"] or ("",):
             mark = fingerprint(subject.name, finding, endpoint)
             result: dict[str, Any] = {
-                "ruleId": finding["id"], "ruleIndex": ids.index(finding["id"]), "level": _LEVELS[finding["status"]],
+                "ruleId": finding["id"], "ruleIndex": _RULE_INDEX[finding["id"]], "level": _LEVELS[finding["status"]],
                 "message": {"text": _message(subject, finding)},
                 "locations": [_location(subject, endpoint, files)],
                 "partialFingerprints": {"finding/v1": mark},

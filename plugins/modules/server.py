@@ -293,6 +293,48 @@ sha512:
       description: The answer in one sentence.
       type: str
       sample: "SHA-512: this server offers it; the path lets it through; the service did not tell."
+chains:
+  description: >-
+    The certificate chains that were seen, each once with where it was shown. Without what could not be read, which is a finding.
+  returned: when the options are good
+  type: list
+  elements: dict
+  contains:
+    standing:
+      description: >-
+        V(public) (a public root stands behind it), V(private) or V(incomplete) (an issuer is neither in it nor known).
+      type: str
+      sample: public
+    trusted:
+      description: Whether the server trusts its issuer. Null where it gave no word on this one.
+      type: bool
+      sample: true
+    root:
+      description: The last name reached, the root's or that of the issuer that is missing.
+      type: str
+      sample: DigiCert Global Root G2
+    certificates:
+      description: >-
+        The leaf first, without a root that was not sent. Each with C(subject), C(issuer), C(not_before), C(not_after), C(signature)
+        (the hash that it is signed with) and C(sha256) (of its DER).
+      type: list
+      elements: dict
+      sample:
+        - subject: "*.msappproxy.net"
+          issuer: Microsoft Azure RSA TLS Issuing CA 03
+          not_before: "2026-09-01T00:00:00Z"
+          not_after: "2027-03-01T00:00:00Z"
+          signature: sha384
+          sha256: 4c1d5b0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4
+    endpoints:
+      description: Where it was shown, as V(host:port).
+      type: list
+      elements: str
+      sample: ["login.microsoftonline.com:443"]
+    path:
+      description: By which way.
+      type: str
+      sample: direct
 observation:
   description: What the target saw, as M(appproxy.connector.connector_info) and M(appproxy.connector.path_info) return it.
   returned: with O(return_observation=true), where something was seen and understood

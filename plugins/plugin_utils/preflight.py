@@ -218,6 +218,7 @@ def _result(plan_: Plan, observation: Observation | None, answer: Any, judgement
         "elapsed_ms": observation.elapsed_ms if observation else 0,
         "reached": reached,
         "sha512": None if judgement.sha512 is None else judgement.sha512.as_dict(),
+        "chains": [one.as_dict() for one in judgement.chains],
         "judged": _judged_with(plan_, redirected),
     }
     if options.return_observation and observation is not None:

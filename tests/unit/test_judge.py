@@ -8,6 +8,7 @@ The worlds are lab.seen's: healthy but for what the test changes. No network.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -18,6 +19,7 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.options import 
 from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight import conclude, plan
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from lab.pki import OCSP_URL, Authority, Credential, Pki
 from lab.seen import NOT_RUN, SEEN_AT, World, answer, error, ok, whole
 
@@ -919,3 +921,30 @@ def test_a_federation_host_that_was_not_seen_to_its_end_is_unknown(judge: Judge)
 def test_a_bad_federation_host_is_named(value: str) -> None:
     with pytest.raises(OptionError, match="federation_hosts: "):
         parse_options({"tenant_id": TENANT, "federation_hosts": [value]}, NOW)
+
+
+# --- the chains that were seen -------------------------------------------------------------------------------------------
+
+
+def test_each_chain_is_told_once_with_where_it_was_shown(judge: Judge, pki: Pki) -> None:
+    forged = pki.leaf("login.microsoftonline.com", by=pki.company_issuing)
+
+    def change(world: World) -> None:
+        world.shows(LOGIN, forged, trusted=False)
+        # A box that opens TLS 1.2 and lets 1.3 pass.
+        world.first[REGISTRATION]["stages"]["hello"] = world.shown(forged)["hello"]
+
+    told = {(one["standing"], one["trusted"]): one for one in judge(change).result["chains"]}
+    assert set(told) == {("private", False), ("private", None), ("public", True)}
+    of_forged, of_hello, genuine = told["private", False], told["private", None], told["public", True]
+    assert (of_forged["endpoints"], of_hello["endpoints"]) == ([LOGIN], [REGISTRATION])
+    assert REGISTRATION in genuine["endpoints"]
+    assert LOGIN not in genuine["endpoints"]
+    leaf = of_forged["certificates"][0]
+    assert leaf["sha256"] == hashlib.sha256(forged.certificate.public_bytes(Encoding.DER)).hexdigest()
+    assert (leaf["signature"], leaf["not_after"]) == ("sha256", forged.certificate.not_valid_after_utc.strftime(SEEN_AT))
+    assert leaf["issuer"] == of_forged["certificates"][1]["subject"]
+
+
+def test_where_no_certificate_was_seen_no_chain_is_told(judge: Judge) -> None:
+    assert judge(lambda world: world.every("connect", error("timeout"))).result["chains"] == []

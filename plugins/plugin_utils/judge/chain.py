@@ -48,6 +48,20 @@ class Standing(str, Enum):
 
 
 @dataclass(frozen=True)
+class SeenCertificate:
+    """One certificate of a path, as a person compares it."""
+
+    subject: str
+    issuer: str
+    not_before: datetime
+    not_after: datetime
+    signature: str
+    """Hash that its issuer signed with (`sha256`); empty where the algorithm has none of its own, or it is not known."""
+    sha256: str
+    """Of its DER, in hexadecimal."""
+
+
+@dataclass(frozen=True)
 class ChainReading:
     standing: Standing
     subject: str
@@ -67,6 +81,8 @@ class ChainReading:
     """Per certificate of the path (root left out): its OCSP URLs (http)."""
     issuer_seen: tuple[bool, ...] = ()
     """Per certificate of the path: whether its issuer was sent too, so that an engine could ask the responder about it."""
+    certificates: tuple[SeenCertificate, ...] = ()
+    """The path, the leaf first; without a root that was not sent."""
 
     @property
     def genuine(self) -> bool:
@@ -213,6 +229,22 @@ def _responders(certificate: x509.Certificate) -> tuple[str, ...]:
     return http_urls(item.access_location for item in access if item.access_method == AuthorityInformationAccessOID.OCSP)
 
 
+def _seen(certificate: x509.Certificate) -> SeenCertificate:
+    return SeenCertificate(
+        name_text(certificate.subject), name_text(certificate.issuer),
+        _utc(certificate, "not_valid_before"), _utc(certificate, "not_valid_after"),
+        _signature(certificate), hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest(),
+    )
+
+
+def _signature(certificate: x509.Certificate) -> str:
+    try:
+        algorithm = certificate.signature_hash_algorithm
+    except BROKEN:
+        return ""
+    return algorithm.name if algorithm else ""
+
+
 def read_chain(ders: Sequence[bytes], host: str, at: datetime, roots: Roots) -> ChainReading:
     """Read what a server sent, the leaf first, for the name `host` at the time `at` (UTC).
 
@@ -247,6 +279,7 @@ def read_chain(ders: Sequence[bytes], host: str, at: datetime, roots: Roots) -> 
             lists=tuple(_lists(one) for one in path),
             responders=tuple(_responders(one) for one in path),
             issuer_seen=tuple(any(other.subject == one.issuer for other in pool) for one in path),
+            certificates=tuple(map(_seen, path)),
         )
     except BROKEN:
         # A field that is only looked at now (a name, a time, an extension) does not parse.

@@ -31,6 +31,7 @@ from . import (
     samples,
     server,
     sha512,
+    shown,
     tcp,
     tls,
     waived,
@@ -83,6 +84,7 @@ class Judgement:
     paths: tuple[str, ...] = ()
     """On which the verdict stands."""
     sha512: sha512.Answer | None = None
+    chains: tuple[shown.Shown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -267,5 +269,5 @@ def judge(endpoints: Sequence[Endpoint], observation: Observation, roots: Roots,
     silent = without_findings(asked.checks, everything, reasons, asked.seen_from)
     return Judgement(
         order((*findings, *silent)), _reached(rows), waived.unused(rows, asked.waivers, asked.host), tuple(look.journeys),
-        sha512.answer(rows, look.routes, observation, asked.seen_from),
+        sha512.answer(rows, look.routes, observation, asked.seen_from), shown.shown(look.routes),
     )

@@ -79,7 +79,7 @@ def _ok(**facts: Any) -> dict[str, Any]:
     return {"state": "ok", "ms": 5, "facts": facts}
 
 
-def _error(code: str, message: str = "", **facts: Any) -> dict[str, Any]:
+def error(code: str, message: str = "", **facts: Any) -> dict[str, Any]:
     return {"state": "error", "ms": 5, "facts": facts, "error": {"code": code, "message": message or code}}
 
 
@@ -138,14 +138,14 @@ def healthy(target: dict[str, Any], chain: list[str]) -> dict[str, Any]:
 
 def dropped(target: dict[str, Any], chain: list[str]) -> dict[str, Any]:
     """A firewall that lets nothing out and says nothing."""
-    return {**_connected(target), "connect": _error("timeout")}
+    return {**_connected(target), "connect": error("timeout")}
 
 
 def password_wanted(target: dict[str, Any], chain: list[str]) -> dict[str, Any]:
     """A proxy that answers everything with 407."""
     refusal = {"status": 407, "reason": "", "challenges": ["Negotiate"], "headers": {}, "body": ""}
     found = _ok(name="proxy.example", addresses=[PROXY_ADDRESS], endpoint={"addresses": []})
-    return {"resolve": found, "connect": _ok(local="192.0.2.1"), "proxy": _error("auth_required", **refusal)}
+    return {"resolve": found, "connect": _ok(local="192.0.2.1"), "proxy": error("auth_required", **refusal)}
 
 
 def observation(request: dict[str, Any], world: World, stages: Stages) -> dict[str, Any]:

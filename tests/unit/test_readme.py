@@ -89,8 +89,9 @@ def everything() -> list[str]:
 
 
 def test_the_readme_shows_an_inventory_and_a_play() -> None:
-    inventory, play = blocks("README.md")
+    inventory, play, waivers = blocks("README.md")
     assert inventory["connectors"]["hosts"]
+    assert waivers["preflight_waivers"]
     assert len(judging_tasks(play)) == 1
 
 

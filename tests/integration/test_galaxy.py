@@ -5,33 +5,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from integration.environments import programs
 
 PROGRAMS = Path(sys.executable).parent
 IMPORTER = "galaxy-importer>=0.4.30,<1"
-
-
-def importer(state: Path) -> Path:
-    """The programs of an environment of its own, made where it is not there yet; skips where it cannot be installed."""
-    folder = state / "galaxy-importer"
-    folder.mkdir(parents=True, exist_ok=True)
-    done, made_for = folder / "done", f"{sys.executable}\n{IMPORTER}"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists() or done.read_text() != made_for:
-            subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder / "venv")], check=True, capture_output=True)
-            install = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", IMPORTER]
-            ended = subprocess.run(install, capture_output=True, text=True, check=False)
-            if ended.returncode != 0:
-                pytest.skip(f"galaxy-importer cannot be installed: {ended.stderr.strip().splitlines()[-1]}")
-            done.write_text(made_for)
-    return folder / "venv" / "bin"
 
 
 def run(command: list[str], folder: Path, **environment: str) -> str:
@@ -42,13 +24,13 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
 
 
 def test_the_importer_takes_it_without_a_warning(root: Path, state: Path, tmp_path: Path) -> None:
-    programs = importer(state)
+    own = programs(state, "galaxy-importer", [IMPORTER])
     run([str(PROGRAMS / "ansible-galaxy"), "collection", "build", "--output-path", str(tmp_path), str(root)], tmp_path)
     (archive,) = tmp_path.glob("*.tar.gz")
     settings = tmp_path / "settings.cfg"
     settings.write_text("[galaxy-importer]\nRUN_ANSIBLE_TEST = False\nRUN_ANSIBLE_LINT = True\n", encoding="utf-8")
-    said = run([str(programs / "python"), "-m", "galaxy_importer.main", archive.name], tmp_path,
-               GALAXY_IMPORTER_CONFIG=str(settings), PATH=f"{programs}:{os.environ['PATH']}")
+    said = run([str(own / "python"), "-m", "galaxy_importer.main", archive.name], tmp_path,
+               GALAXY_IMPORTER_CONFIG=str(settings), PATH=f"{own}:{os.environ['PATH']}")
     assert "Importer processing completed successfully" in said
     assert "ansible-lint run complete" in said
     assert [line for line in said.splitlines() if line.startswith(("WARNING", "ERROR"))] == []

@@ -8,7 +8,6 @@ Each series gets an environment of its own in the state folder, with the newest 
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 from integration import recorded
 from integration.conftest import ROOT, Site
+from integration.environments import programs
 from integration.test_playbook import BAD, console, golden
 
 SERIES = {
@@ -42,22 +42,10 @@ def python_for(minors: range) -> str | None:
 
 
 def environment(state: Path, series: str, python: str) -> Path:
-    """The programs of the series' environment, made where it is not there yet; skips where it cannot be installed."""
-    folder = state / "series" / series
-    folder.mkdir(parents=True, exist_ok=True)
-    done, made_for = folder / "done", f"{python}\n{(ROOT / 'requirements.txt').read_text(encoding='utf-8')}"
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not done.exists() or done.read_text() != made_for:
-            subprocess.run([python, "-m", "venv", "--clear", str(folder / "venv")], check=True, capture_output=True)
-            wanted = [f"ansible-core=={series}.*", "pywinrm", "-r", str(ROOT / "requirements.txt")]
-            pre = ["--pre"] if series in PRE_RELEASES else []
-            install = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", *pre, *wanted]
-            ended = subprocess.run(install, capture_output=True, text=True, check=False)
-            if ended.returncode != 0:
-                pytest.skip(f"ansible-core {series} cannot be installed: {ended.stderr.strip().splitlines()[-1]}")
-            done.write_text(made_for)
-    return folder / "venv" / "bin"
+    """The programs of the series' environment."""
+    pre = ["--pre"] if series in PRE_RELEASES else []
+    wanted = [*pre, f"ansible-core=={series}.*", "pywinrm", "-r", str(ROOT / "requirements.txt")]
+    return programs(state, f"ansible-core {series}", wanted, python)
 
 
 @pytest.mark.parametrize("series", SERIES)

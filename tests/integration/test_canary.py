@@ -9,6 +9,7 @@ With the oldest and the newest ansible-core that can be installed here.
 from __future__ import annotations
 
 import base64
+import secrets
 import subprocess
 import threading
 import time
@@ -26,10 +27,11 @@ from integration.test_series import SERIES, environment, python_for
 from lab import entra
 from lab.pki import Pki
 
-SECRET, PASSWORD, PASSPHRASE = "canary-secret-5f1c9a", "canary-password-77be21", "canary-passphrase-0c4d"
-ASSERTION = "canary-assertion-e93b"
+OWN = secrets.token_hex(3)
+"""The process list is everybody's: another run of these tests must not find this one's canaries there."""
+SECRET, PASSWORD, PASSPHRASE, ASSERTION = (f"canary-{kind}-{OWN}" for kind in ("secret", "password", "passphrase", "assertion"))
 ACCOUNT = entra.Account("canary", roles=(entra.Assignment(entra.GLOBAL_ADMINISTRATOR),), password="another-one")
-TOKEN = entra.token(ACCOUNT, recorded.SEEN_AT, jti="canary-token-41d8")
+TOKEN = entra.token(ACCOUNT, recorded.SEEN_AT, jti=f"canary-token-{OWN}")
 CANARIES = {
     "secret": SECRET, "password": PASSWORD, "passphrase": PASSPHRASE, "assertion": ASSERTION,
     "token": TOKEN, "the token's claims": TOKEN.split(".")[1], "the token's signature": TOKEN.split(".")[2],
@@ -173,9 +175,9 @@ def test_no_canary_in_any_channel(site: Site, state: Path, tmp_path_factory: pyt
 
         role = {**service.variables, "preflight_ca_path": str(pki.public_roots), "preflight_admin_upn": ACCOUNT.upn}
         arguments = [f"-e{key}={value}" for key, value in role.items()]
-        secrets = {"AZURE_CLIENT_ID": entra.APPLICATION, "AZURE_CLIENT_SECRET": SECRET, "AZURE_PASSWORD": PASSWORD,
+        variables = {"AZURE_CLIENT_ID": entra.APPLICATION, "AZURE_CLIENT_SECRET": SECRET, "AZURE_PASSWORD": PASSWORD,
                    "APPPROXY_REGISTRATION_TOKEN": TOKEN}
-        output = run(site, "appproxy.connector.preflight", "-vvvv", *arguments, "-epreflight_sign_in=password", **secrets)
+        output = run(site, "appproxy.connector.preflight", "-vvvv", *arguments, "-epreflight_sign_in=password", **variables)
         assert "The sign-in" in output
         assert shown(output) == []
     assert service.passwords == [ACCOUNT.upn] * 2

@@ -14,12 +14,11 @@ from typing import Any
 
 from ..judge.verdict import verdict_of_statuses
 from ..model import Status, Verdict
-from .rows import Subject, Subjects, fingerprint
+from .rows import Subject, Subjects, fingerprint, places
 
 NEW, UNCHANGED = "new", "unchanged"
 FIXED_NAMED = 200
 """How many of the fixed findings fleet.json names; all are counted."""
-_OPEN = (Status.FAIL.value, Status.UNKNOWN.value, Status.WARN.value)
 
 
 @dataclass(frozen=True)
@@ -45,10 +44,9 @@ class Comparison:
 
 def marks(subject: Subject) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Fingerprint of each open cause, and what it is of."""
-    for finding in subject.findings:
-        if finding["status"] in _OPEN and not finding["because"]:
-            for endpoint in finding["endpoints"] or ("",):
-                yield fingerprint(subject.name, finding, endpoint), {"host": subject.name, "id": finding["id"], "endpoint": endpoint}
+    for finding in subject.causes:
+        for endpoint in places(finding):
+            yield fingerprint(subject.name, finding, endpoint), {"host": subject.name, "id": finding["id"], "endpoint": endpoint}
 
 
 def compare(now: Subjects, before: Subjects, run_id: str) -> Comparison:
@@ -67,8 +65,8 @@ def only_new(report: Mapping[str, Any], name: str, before: Mapping[str, Any] | N
     """The report with the causes that the earlier one of the same host does not have, and the verdict of those."""
     known = {mark for mark, _what in marks(Subject(name, before))} if before else set()
     new = [
-        finding for finding in report["findings"] if finding["status"] in _OPEN and not finding["because"]
-        and any(fingerprint(name, finding, endpoint) not in known for endpoint in finding["endpoints"] or ("",))
+        finding for finding in Subject(name, report).causes
+        if any(fingerprint(name, finding, endpoint) not in known for endpoint in places(finding))
     ]
     verdict = verdict_of_statuses({Status(finding["status"]) for finding in new})
     if verdict.value == report["verdict"]:

@@ -72,10 +72,9 @@ def changes(subjects: Subjects) -> Iterator[Change]:
 def _of(subject: Subject) -> Iterator[Change]:
     judged = subject.report.get("judged") or {}
     known = _known(str(judged.get("cloud") or "public"), judged.get("tenant_id"), judged.get("connector_version"))
-    for finding in subject.findings:
+    for finding in subject.causes:
         action = _ACTIONS.get(finding["id"])
-        acts = finding["status"] in (Status.FAIL.value, Status.WARN.value) and finding["owner"] in _OWNERS and not finding["because"]
-        if action is None or not acts:
+        if action is None or finding["owner"] not in _OWNERS or finding["status"] == Status.UNKNOWN.value:
             continue
         for name in finding["endpoints"]:
             yield _change(subject.name, finding["path"] or "", finding["id"], action, known.get(name) or _own(name), finding["docs"])

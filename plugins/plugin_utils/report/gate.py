@@ -39,9 +39,11 @@ def since(
     report: Mapping[str, Any] | None, tenant: Mapping[str, Any] | None, before: Before
 ) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
     """Both with what is new alone. A host without a result, or that was not reached, stays what it is."""
-    whole = report is None or not report["reached"]
-    of_host = report if whole or report is None else only_new(report, before.host, before.report)
-    return of_host, tenant if tenant is None else only_new(tenant, TENANT, before.tenant)
+    if report is not None and report["reached"]:
+        report = only_new(report, before.host, before.report)
+    if tenant is not None:
+        tenant = only_new(tenant, TENANT, before.tenant)
+    return report, tenant
 
 
 def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str, tenant: Mapping[str, Any] | None = None) -> Decision:

@@ -17,7 +17,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ..model import Status, Verdict
-from .rows import Subject, Subjects
+from .rows import Subject, Subjects, places
 from .text import inert
 
 NAME = "junit.xml"
@@ -47,7 +47,7 @@ def dump(subjects: Subjects, written_at: str) -> Iterator[str]:
 def _cases(subject: Subject) -> Iterator[tuple[Mapping[str, Any], str]]:
     """A finding, and one endpoint of it (empty: it is about none)."""
     for finding in subject.findings:
-        for endpoint in finding["endpoints"] or ("",):
+        for endpoint in places(finding):
             yield finding, endpoint
 
 

@@ -50,9 +50,8 @@ def _text(value: object, limit: int = 1500) -> _Text:
 
 
 def _steps(subject: Subject) -> Iterator[dict[str, object]]:
-    for finding in subject.findings:
-        wrong = finding["status"] in (Status.FAIL.value, Status.WARN.value)
-        if finding["owner"] == Owner.SERVER.value and wrong and not finding["because"]:
+    for finding in subject.causes:
+        if finding["owner"] == Owner.SERVER.value and finding["status"] != Status.UNKNOWN.value:
             yield {
                 "id": finding["id"], "name": finding["name"], "status": finding["status"], "what": _text(finding["title"]),
                 "do": _text(finding["hint"]),

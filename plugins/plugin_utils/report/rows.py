@@ -21,6 +21,8 @@ from .fleet_json import NO_RESULT_HINT, NO_RESULT_TITLE, Row
 TENANT = "tenant"
 """Stands where a host's name stands, for what is about the tenant. No host is called so: a host's name has a kind beside it."""
 
+_OPEN = (Status.FAIL.value, Status.UNKNOWN.value, Status.WARN.value)
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -37,6 +39,11 @@ class Subject:
         return tuple(self.report["findings"]) if self.report else (_NO_RESULT,)
 
     @property
+    def causes(self) -> tuple[Mapping[str, Any], ...]:
+        """What is wrong, open or a warning, and explained by no other finding."""
+        return tuple(one for one in self.findings if one["status"] in _OPEN and not one["because"])
+
+    @property
     def verdict(self) -> str:
         return str(self.report["verdict"]) if self.report else "inconclusive"
 
@@ -50,6 +57,11 @@ _NO_RESULT: Mapping[str, Any] = {
     "title": NO_RESULT_TITLE, "evidence": {}, "hint": NO_RESULT_HINT, "docs": "", "endpoints": [], "path": None, "because": [],
     "waiver": None, "seen_from": "controller",
 }
+
+
+def places(finding: Mapping[str, Any]) -> tuple[str, ...]:
+    """The endpoints that it is about; one empty name where it is about none."""
+    return tuple(finding["endpoints"]) or ("",)
 
 
 def fingerprint(host: str, finding: Mapping[str, Any], endpoint: str) -> str:

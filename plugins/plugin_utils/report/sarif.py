@@ -16,7 +16,7 @@ from typing import Any
 from ..catalogue.findings import FINDINGS
 from ..catalogue.version import VERSION
 from ..model import FindingSpec, Severity, Status
-from .rows import Subject, Subjects, fingerprint
+from .rows import Subject, Subjects, fingerprint, places
 from .text import inert
 
 NAME = "findings.sarif"
@@ -68,7 +68,7 @@ def _results(subject: Subject, files: Mapping[str, str], states: Mapping[str, st
     for finding in subject.findings:
         if finding["status"] not in _LEVELS:
             continue
-        for endpoint in finding["endpoints"] or ("",):
+        for endpoint in places(finding):
             mark = fingerprint(subject.name, finding, endpoint)
             result: dict[str, Any] = {
                 "ruleId": finding["id"], "ruleIndex": _RULE_INDEX[finding["id"]], "level": _LEVELS[finding["status"]],

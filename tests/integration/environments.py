@@ -14,10 +14,23 @@ from pathlib import Path
 import pytest
 
 
+class NotInstalledError(Exception):
+    """pip could not install it; the text is the last line that pip said."""
+
+
 def programs(state: Path, name: str, wanted: Sequence[str], python: str = sys.executable) -> Path:
+    """The environment of `installed`, or a skip that says why there is none."""
+    try:
+        return installed(state, name, wanted, python)
+    except NotInstalledError as error:
+        pytest.skip(f"{name} cannot be installed: {error}")
+
+
+def installed(state: Path, name: str, wanted: Sequence[str], python: str = sys.executable) -> Path:
     """The folder of the environment's programs. It is made where it is not there yet, or was made for something else.
 
-    `wanted`: arguments of `pip install`; what a file among them says is part of what it was made for. Skips where it cannot be installed.
+    `wanted`: arguments of `pip install`; what a file among them says is part of what it was made for.
+    Raises NotInstalledError.
     """
     folder = state / "environments" / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,6 +44,6 @@ def programs(state: Path, name: str, wanted: Sequence[str], python: str = sys.ex
             install = [str(folder / "venv/bin/python"), "-m", "pip", "install", "--quiet", *wanted]
             ended = subprocess.run(install, capture_output=True, text=True, check=False)
             if ended.returncode != 0:
-                pytest.skip(f"{name} cannot be installed: {ended.stderr.strip().splitlines()[-1]}")
+                raise NotInstalledError((ended.stderr.strip().splitlines() or ["pip said nothing"])[-1])
             done.write_text(made_for, encoding="utf-8")
     return folder / "venv" / "bin"

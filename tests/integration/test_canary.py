@@ -176,7 +176,7 @@ def test_no_canary_in_any_channel(site: Site, state: Path, tmp_path_factory: pyt
         role = {**service.variables, "preflight_ca_path": str(pki.public_roots), "preflight_admin_upn": ACCOUNT.upn}
         arguments = [f"-e{key}={value}" for key, value in role.items()]
         variables = {"AZURE_CLIENT_ID": entra.APPLICATION, "AZURE_CLIENT_SECRET": SECRET, "AZURE_PASSWORD": PASSWORD,
-                   "APPPROXY_REGISTRATION_TOKEN": TOKEN}
+                     "APPPROXY_REGISTRATION_TOKEN": TOKEN}
         output = run(site, "appproxy.connector.preflight", "-vvvv", *arguments, "-epreflight_sign_in=password", **variables)
         assert "The sign-in" in output
         assert shown(output) == []

@@ -39,7 +39,9 @@ STATE = Path(os.environ.get("APPPROXY_STATE") or ROOT / ".state").absolute()
 REQUIREMENTS = (ROOT / "tests" / "requirements.txt", ROOT / "requirements.txt")
 PYTHONS = ((3, 10), (3, 13))
 """Oldest and newest supported Python, as (major, minor)."""
-NOT_SOURCES = frozenset({".git", ".state", ".ci", "tests", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ansible"})
+NOT_SOURCES = frozenset({
+    ".git", ".state", ".ci", "tests", "extensions", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".ansible",
+})
 """Folder names that never hold a file of the built collection."""
 OLD_COLLECTION = 24 * 3600
 """Seconds after which an installed collection of other sources is removed; a run that still uses it is over by then."""

@@ -124,3 +124,13 @@ def test_saved_observations_are_judged_again(two: Site) -> None:
     nothing = two.run("appproxy.connector.replay", "-e", json.dumps(variables))
     assert "has no saved observation" in nothing.output
     assert nothing.code == 2
+
+
+def test_many_servers_over_winrm_take_one_remote_task_each(collections: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the benchmark: the protocol is real, the servers are stubs that answer a recorded observation."""
+    from benchmark import winrm_fleet  # noqa: PLC0415
+
+    monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(collections))
+    cost = winrm_fleet.preflight(tmp_path, hosts=12, forks=6, seconds=0.5)
+    assert cost.remote_tasks == 1
+    assert cost.sent_kb > 100, "the task went with its code"

@@ -163,8 +163,9 @@ _TLS = (
         cause="The TCP connection is made, and then the first TLS message gets a reset or no answer: a firewall that reads the server "
         "name (SNI) and blocks it does this.",
         hint="On the firewall or web filter, allow TLS with the server names {hosts} for this server, without inspection. A rule for "
-        "the port alone is not enough.",
-        docs=sources.CONNECTORS, more=(sources.NO_INSPECTION, sources.WILDCARD_DROPPED, sources.RFC_TLS12),
+        "the port alone is not enough. If it is silence and nothing filters there, the service's large packets are lost on the way back "
+        "(path MTU): do what APC135 says.",
+        docs=sources.CONNECTORS, more=(sources.NO_INSPECTION, sources.WILDCARD_DROPPED, sources.AZURE_MTU, sources.RFC_TLS12),
     ),
     spec(
         132, "tls-version-refused", Owner.NETWORK, evidence=("error", "alert"),

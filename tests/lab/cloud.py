@@ -46,14 +46,14 @@ class Seen:
 
 
 class Cloud:
-    """`tls` and `http` are its two addresses (address:port)."""
+    """`tls` and `http` are its two addresses (address:port). `ports`: of the two; 0: the kernel chooses."""
 
-    def __init__(self, pki: Pki, *, address: str = "127.0.0.1") -> None:
+    def __init__(self, pki: Pki, *, address: str = "127.0.0.1", ports: tuple[int, int] = (0, 0)) -> None:
         self._pki = pki
         self._lock = threading.Lock()
         self.requests: list[Seen] = []
-        self._tls = tls_listener(contexts(pki, asks=asks_for_certificate), self._answer, address=address)
-        self._http = http_listener(self._answer, address=address)
+        self._tls = tls_listener(contexts(pki, asks=asks_for_certificate), self._answer, address=address, port=ports[0])
+        self._http = http_listener(self._answer, address=address, port=ports[1])
 
     @property
     def tls(self) -> str:

@@ -1,0 +1,312 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The root part of the lab: for each row of networks.py a network namespace with a server in it, one router, one cloud, real proxies.
+
+    with World(folder, NETWORKS) as world:
+        world.inventory(LOCAL), world.inventory(WINRM)
+
+Names and ports are the real ones; nothing is led anywhere by connect_to. All of it is gone at the end. Linux and root.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from . import dns
+from .cloud import Cloud
+from .fleet import FEDERATION_HOST, TENANT, catalogue_endpoints
+from .networks import CLOUD, CLOUD6, CLOUD_TOO, EVERYTHING, GATED, HERE, INSIDE, PROXIES, Network, Squid, Tinyproxy
+from .personalities import SERVER_2022
+from .pki import REVOCATION_HOSTS, Credential, Pki
+from .play import LOCAL
+from .servers import split
+from .winrm import WinRMServer
+
+PROGRAMS = {"ip": "iproute2", "nft": "nftables", "squid": "squid-openssl", "tinyproxy": "tinyproxy-bin"}
+"""Program to Debian's package of it."""
+CERTIFICATES = Path("/usr/lib/squid/security_file_certgen")
+PROXY_PORT = 3128
+_CLONE_NEWNET = 0x40000000
+_PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+
+
+def missing() -> str | None:
+    """Why this machine cannot have such networks; None where it can."""
+    if not sys.platform.startswith("linux") or os.geteuid() != 0:
+        return "network namespaces with real ports need Linux and root"
+    for program, package in PROGRAMS.items():
+        if shutil.which(program, path=_PATH) is None:
+            return f"the program {program} is not there (Debian: {package})"
+    if not CERTIFICATES.is_file():
+        return f"squid cannot inspect TLS: {CERTIFICATES} is not there (Debian: squid-openssl)"
+    name = f"appproxy-{os.getpid()}-try"
+    tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False, env=_environment())
+    if tried.returncode != 0:
+        return f"no network namespace can be made: {tried.stderr.strip()[:200]}"
+    _run("ip", "netns", "del", name)
+    return None
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PATH": _PATH}
+
+
+def _run(*words: str, text: str | None = None) -> None:
+    done = subprocess.run(words, env=_environment(), input=text, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)} ended with {done.returncode}: {done.stderr.strip()}")
+
+
+@contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Sockets that this thread makes are the namespace's, and so are those of the threads and programs that it starts."""
+    setns = ctypes.CDLL(None, use_errno=True).setns
+    with open("/proc/thread-self/ns/net", "rb") as before, open(f"/run/netns/{namespace}", "rb") as there:
+        if setns(there.fileno(), _CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), f"setns {namespace}")
+        try:
+            yield
+        finally:
+            if setns(before.fileno(), _CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "setns back")
+
+
+class World:
+    """All networks at once: one run of a playbook sees them all."""
+
+    def __init__(self, folder: Path, networks: Sequence[Network], pki_folder: Path, prefix: str = f"appproxy-{os.getpid()}") -> None:
+        self.folder, self.networks = folder, tuple(networks)
+        self._pki_folder = pki_folder
+        self._prefix = prefix
+        self._stack = ExitStack()
+        self._numbers = {one.name: number for number, one in enumerate(self.networks, start=1)}
+        self.winrm: dict[str, WinRMServer] = {}
+
+    def __enter__(self) -> World:
+        with ExitStack() as stack:
+            self._build(stack)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    # -- building
+
+    def _build(self, stack: ExitStack) -> None:
+        self.pki = Pki(self._pki_folder)
+        # squid works as a user of its own, for whom tests' folders are closed.
+        self._open = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="appproxy-lab-")))
+        self._open.chmod(0o755)
+        self._router = self._namespace(stack, "router")
+        self._cloud = self._namespace(stack, "cloud")
+        self._proxies = self._namespace(stack, "proxies")
+        self._link(self._router, "cloud", "20.60.0.1/24", self._cloud, "20.60.0.2/24", "2603:1040::1/64", "2603:1040::2/64")
+        self._link(self._router, "proxies", f"{PROXIES}.1/24", self._proxies, f"{PROXIES}.2/24")
+        for address in (f"{CLOUD}/32", f"{CLOUD_TOO}/32", f"{GATED}/32", f"{INSIDE}/32", f"{CLOUD6}/128"):
+            self._in(self._cloud, "ip", "addr", "add", address, "dev", "up0")
+        self._in(self._router, "ip", "route", "add", f"{INSIDE}/32", "via", "20.60.0.2")
+        # Without its limit of ICMP a crowd of connections gets some refusals and else silence; that is another fault.
+        self._in(self._router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratelimit=0",
+                 "net.ipv6.icmp.ratelimit=0")
+        with inside(self._cloud):
+            for address in ("0.0.0.0", "::"):
+                cloud = Cloud(self.pki, address=address, ports=(443, 80))
+                stack.callback(self._close_inside, self._cloud, cloud)
+        endpoints = {**catalogue_endpoints(), **dict.fromkeys(REVOCATION_HOSTS, False), FEDERATION_HOST: True}
+        self._hosts = tuple(dict.fromkeys(split(one)[0] for one in endpoints))
+        self._resolver(stack, self._proxies, {})
+        for network in self.networks:
+            self._server(stack, network)
+        self._filter()
+        for network in self.networks:
+            if network.proxy is not None:
+                self._proxy(stack, network)
+
+    def _namespace(self, stack: ExitStack, name: str) -> str:
+        full = f"{self._prefix}-{name}"
+        _run("ip", "netns", "add", full)
+        stack.callback(_run, "ip", "netns", "del", full)
+        self._in(full, "ip", "link", "set", "lo", "up")
+        return full
+
+    @staticmethod
+    def _in(namespace: str, *words: str, text: str | None = None) -> None:
+        _run("ip", "netns", "exec", namespace, *words, text=text)
+
+    def _close_inside(self, namespace: str, one: Any) -> None:
+        """A listener is woken by a connection to itself."""
+        with inside(namespace):
+            one.close()
+
+    def _link(self, here: str, name: str, address: str, there: str, address_there: str, six: str = "", six_there: str = "") -> None:
+        """A cable: `name` in the one, `up0` in the other, whose default route leads over it."""
+        self._in(here, "ip", "link", "add", name, "type", "veth", "peer", "name", "up0", "netns", there)
+        for namespace, device, addresses in ((here, name, (address, six)), (there, "up0", (address_there, six_there))):
+            for one in filter(None, addresses):
+                self._in(namespace, "ip", "addr", "add", one, "dev", device, *(["nodad"] if ":" in one else []))
+            # No packet larger than the cable carries: a rule about sizes must see what the wire would.
+            self._in(namespace, "ip", "link", "set", device, "up", "gso_max_segs", "1", "gso_max_size", "1514")
+        for one in filter(None, (address, six)):
+            self._in(there, "ip", "route", "add", "default", "via", one.partition("/")[0])
+
+    def _server(self, stack: ExitStack, network: Network) -> None:
+        number = self._numbers[network.name]
+        name = self._namespace(stack, f"s{number}")
+        self._link(self._router, f"s{number}", f"10.77.{number}.1/24", name, f"10.77.{number}.2/24",
+                   f"2603:77:0:{number}::1/64", f"2603:77:0:{number}::2/64")
+        self._resolver(stack, name, network.names)
+
+    def _resolver(self, stack: ExitStack, namespace: str, names: Mapping[str, Any]) -> None:
+        """A name server of the namespace's own, and that it is the one that programs in it ask."""
+        table = {host: next((answer for pattern, answer in names.items() if fnmatchcase(host, pattern)), HERE) for host in self._hosts}
+        with inside(namespace):
+            stack.callback(dns.Server(table, port=53).close)
+        folder = Path("/etc/netns") / namespace
+        folder.mkdir(parents=True)
+        stack.callback(shutil.rmtree, folder)
+        (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:2 attempts:2\n", encoding="utf-8")
+
+    def _filter(self) -> None:
+        """The router's rules: of each server by its cable, whichever way the packets go."""
+        lines = ["table inet lab {", "chain forward { type filter hook forward priority 0; policy accept;"]
+        numbers = [(self._numbers[one.name], one) for one in self.networks]
+        lines += [f'iifname "s{number}" jump s{number}; oifname "s{number}" jump s{number};' for number, _one in numbers]
+        lines.append("}")
+        for number, one in numbers:
+            only_proxy = [f"iifname s{number} ip daddr != {PROXIES}.0/24 drop", f"iifname s{number} meta nfproto ipv6 drop"]
+            lines += [f"chain s{number} {{", *one.rules, *(only_proxy if one.proxy else ()), "}"]
+        lines.append("}")
+        # What a chain jumps to has to be there first.
+        declared = ["table inet lab {", *(f"chain s{number} {{ }}" for number, _one in numbers), "}"]
+        self._in(self._router, "nft", "-f", "-", text="\n".join([*declared, *lines]) + "\n")
+
+    # -- proxies
+
+    def proxy_address(self, name: str) -> str:
+        return f"{PROXIES}.{self._numbers[name] + 9}"
+
+    def _proxy(self, stack: ExitStack, network: Network) -> None:
+        address, folder = self.proxy_address(network.name), self._open / network.name
+        self._in(self._proxies, "ip", "addr", "add", f"{address}/24", "dev", "up0")
+        folder.mkdir()
+        shutil.chown(folder, "proxy", "proxy")
+        if isinstance(network.proxy, Squid):
+            (folder / "squid.conf").write_text(self._squid(network.proxy, network.name, folder), encoding="utf-8")
+            command = ["squid", "-N", "-f", str(folder / "squid.conf")]
+        elif isinstance(network.proxy, Tinyproxy):
+            ports = "".join(f"ConnectPort {port}\n" for port in network.proxy.ports)
+            text = f"Port {PROXY_PORT}\nListen {address}\nTimeout 60\nMaxClients 100\n{ports}"
+            (folder / "tinyproxy.conf").write_text(text, encoding="utf-8")
+            command = ["tinyproxy", "-d", "-c", str(folder / "tinyproxy.conf")]
+        else:
+            return
+        log = stack.enter_context((folder / "output").open("wb"))
+        process = subprocess.Popen(["ip", "netns", "exec", self._proxies, *command], env=_environment(), stdin=subprocess.DEVNULL,
+                                   stdout=log, stderr=log)
+        stack.callback(_end, process)
+        with inside(self._proxies):
+            _wait_for(address, PROXY_PORT, process, folder)
+
+    def _squid(self, squid: Squid, name: str, folder: Path) -> str:
+        bumps = ""
+        if squid.bumps:
+            issuing = self.pki.company_issuing
+            (folder / "ca.pem").write_bytes(Credential(issuing.certificate, issuing.key, (self.pki.company_root.certificate,)).pem())
+            (folder / "roots.pem").write_bytes(self.pki.public_roots.read_bytes())
+            _run(str(CERTIFICATES), "-c", "-s", str(folder / "db"), "-M", "4MB")
+            for path in (folder, *folder.rglob("*")):
+                shutil.chown(path, "proxy", "proxy")
+            bumps = f" ssl-bump tls-cert={folder / 'ca.pem'} generate-host-certificates=on dynamic_cert_mem_cache_size=4MB"
+        inspects = [
+            f"sslcrtd_program {CERTIFICATES} -s {folder / 'db'} -M 4MB", "sslcrtd_children 2 startup=1 idle=1",
+            f"tls_outgoing_options cafile={folder / 'roots.pem'}", "acl first at_step SslBump1",
+            "ssl_bump peek first", *(["ssl_bump bump all"] if squid.bumps == EVERYTHING else [
+                f"acl inspected ssl::server_name {' '.join(squid.bumps)}", "ssl_bump bump inspected", "ssl_bump splice all",
+            ]),
+        ] if squid.bumps else []
+        logins = {
+            "basic": [f"auth_param basic program /usr/lib/squid/basic_ncsa_auth {os.devnull}", "auth_param basic realm example"],
+            "negotiate": [f"auth_param negotiate program {self._denies_all()}", "auth_param negotiate children 1"],
+        }.get(squid.login, [])
+        known = [f"acl known src 10.77.{self._numbers[name]}.2", "http_access allow known"] if squid.knows_server else []
+        asks = ["acl people proxy_auth REQUIRED", "http_access allow people", "http_access deny all"] if squid.login else []
+        return "\n".join([
+            f"http_port {self.proxy_address(name)}:{PROXY_PORT}{bumps}", "visible_hostname proxy.example", "dns_nameservers 127.0.0.1",
+            "pid_filename none", "access_log none", f"cache_log {folder / 'cache.log'}", f"coredump_dir {folder}", "cache deny all",
+            "pinger_enable off", "shutdown_lifetime 0 seconds", *inspects, *logins, *known, *squid.access, *asks, "http_access allow all",
+            "",
+        ])
+
+    def _denies_all(self) -> Path:
+        """What squid asks about Windows logins: nobody ever gets in."""
+        program = self._open / "denies-all"
+        if not program.exists():
+            program.write_text("#!/bin/sh\nwhile read -r line; do echo 'BH nobody'; done\n", encoding="utf-8")
+            program.chmod(0o755)
+        return program
+
+    # -- what the playbook is given
+
+    def inventory(self, engine: str) -> dict[str, Any]:
+        return {"all": {"children": {"fleet": {"hosts": {one.name: self._host(one, engine) for one in self.networks}}}}}
+
+    def _host(self, network: Network, engine: str) -> dict[str, Any]:
+        trust = self.pki.trust[network.scenario.trust]
+        way = "direct" if network.proxy is None else f"http://{self.proxy_address(network.name)}:{PROXY_PORT}"
+        variables = {"preflight_tenant_id": TENANT, "preflight_public_roots": str(self.pki.public_roots), "preflight_proxy": way}
+        if engine == LOCAL:
+            python = self._enters(network, f"{network.name}-python", sys.executable, SSL_CERT_FILE=str(trust), SSL_CERT_DIR="/nonexistent")
+            return {"ansible_connection": "local", "ansible_python_interpreter": str(python), **variables}
+        if network.name not in self.winrm:
+            program = self._enters(network, f"{network.name}-pwsh", shutil.which("pwsh") or "pwsh")
+            server = WinRMServer(replace(SERVER_2022, trust=trust), powershell=str(program))
+            self.winrm[network.name] = self._stack.enter_context(server)
+        return {**variables, **self.winrm[network.name].inventory_vars(operation_seconds=60)}
+
+    def _enters(self, network: Network, name: str, program: str, **variables: str) -> Path:
+        """A program that is this one inside the server's namespace."""
+        path = self.folder / name
+        exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in variables.items())
+        enter = f"exec ip netns exec {self._prefix}-s{self._numbers[network.name]} {shlex.quote(program)}"
+        path.write_text(f'#!/bin/sh\nPATH=$PATH:/usr/sbin:/sbin\n{exports}{enter} "$@"\n', encoding="utf-8")
+        path.chmod(0o755)
+        return path
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _wait_for(address: str, port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+    for _tenth in range(200):
+        if process.poll() is not None:
+            break
+        try:
+            with socket.create_connection((address, port), timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    logs = (file for file in (folder / "output", folder / "cache.log") if file.exists())
+    said = "\n".join(file.read_text(encoding="utf-8", errors="replace")[-1500:] for file in logs)
+    raise RuntimeError(f"the proxy at {address}:{port} does not listen:\n{said}")

@@ -1,0 +1,159 @@
+# Copyright (c) 2026 appproxy.connector contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of networks for the root part of the lab: real names at ports 80 and 443, name servers, firewalls, proxies. Data only.
+
+What is there for a server to have: CLOUD (two addresses of both families), GATED (another address of the cloud, for rules by address),
+INSIDE (the cloud at a private address, as a private endpoint has one), NOBODY (an address at which nobody is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from .dns import NODATA, NXDOMAIN, SERVFAIL, SILENCE
+from .scenarios import (
+    FAIL,
+    INCONCLUSIVE,
+    NOT_READY,
+    READY,
+    UNKNOWN,
+    WARN,
+    WITH_COMPANY,
+    Scenario,
+    without,
+)
+
+CLOUD, CLOUD_TOO, CLOUD6 = "20.60.0.10", "20.60.0.11", "2603:1040::10"
+GATED = "20.60.0.20"
+INSIDE = "10.60.0.10"
+NOBODY = "10.50.0.5"
+PROXIES = "10.99.0"
+"""The first three bytes of the proxies' addresses."""
+
+# Patterns of names.
+EVERY = "*"
+SIGN_IN = "login.*"
+SERVICE = "*.msappproxy.net"
+BUS = "*.servicebus.windows.net"
+
+EVERYTHING = (".",)
+"""What a squid inspects that inspects all."""
+
+Answer = str | tuple[str, ...]
+HERE: Answer = (CLOUD,)
+
+
+@dataclass(frozen=True)
+class Squid:
+    """A squid of its own. `access`: lines before `http_access allow all`; `bumps`: server names that it inspects; `login`: a scheme."""
+
+    access: tuple[str, ...] = ()
+    bumps: tuple[str, ...] = ()
+    login: str = ""
+    knows_server: bool = False
+    """By its address: it needs no login."""
+
+
+@dataclass(frozen=True)
+class Tinyproxy:
+    ports: tuple[int, ...] = ()
+    """To which CONNECT is let through; empty: all."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One server and its way out. `scenario` says what must come of it."""
+
+    scenario: Scenario
+    names: Mapping[str, Answer] = field(default_factory=dict)
+    """Pattern to the answer of the server's name server; the first that matches counts, the rest is HERE."""
+    rules: tuple[str, ...] = ()
+    """Of nftables, for packets from and to the server, in the router."""
+    proxy: Squid | Tinyproxy | None = None
+    """The only way out, where there is one."""
+    @property
+    def name(self) -> str:
+        return self.scenario.name
+
+
+def _row(
+    name: str, says: str, expects: Mapping[str, str] | None = None, verdict: str | None = READY, *, trust: str = "public",
+    absent: tuple[str, ...] | None = None, names: Mapping[str, Answer] | None = None, rules: tuple[str, ...] = (),
+    proxy: Squid | Tinyproxy | None = None,
+) -> Network:
+    ids = [id_ for both in expects or {} for id_ in both.split("|")]
+    scenario = Scenario(name, says, expects=expects or {}, absent=without(*ids) if absent is None else absent, verdict=verdict, trust=trust)
+    return Network(scenario, names or {}, rules, proxy)
+
+
+NAMES = (
+    _row("net-direct", "All is open."),
+    _row("net-two-addresses", "Every name has two addresses.", names={EVERY: (CLOUD, CLOUD_TOO)}),
+    _row("net-second-dead", "The second address of every name answers nobody.", {"APC116": WARN}, names={EVERY: (CLOUD, GATED)},
+         rules=(f"ip daddr {GATED} drop",)),
+    _row("net-ipv6-only", "The names have IPv6 addresses alone.", names={EVERY: (CLOUD6,)}),
+    _row("net-ipv6-broken", "The names have both, and what goes out by IPv6 is dropped.", {"APC116": FAIL}, NOT_READY,
+         absent=without("APC116", "APC112", "APC902"), names={EVERY: (CLOUD6, CLOUD)},
+         rules=("meta nfproto ipv6 tcp dport { 80, 443 } drop",)),
+    _row("net-zone-unknown", "The name server knows no name of the service.", {"APC101": FAIL}, NOT_READY, names={SERVICE: NXDOMAIN}),
+    _row("net-bus-unknown", "The name server knows no name of Service Bus: they exist after the registration only.", {"APC101": UNKNOWN},
+         INCONCLUSIVE, names={BUS: NXDOMAIN}),
+    _row("net-zone-empty", "The names of the service have no address.", {"APC101": FAIL}, NOT_READY, names={SERVICE: NODATA}),
+    _row("net-resolver-fails", "The name server cannot find the sign-in.", {"APC102": FAIL}, NOT_READY, names={SIGN_IN: SERVFAIL}),
+    _row("net-resolver-silent", "The name server answers nothing for Service Bus.", {"APC102": FAIL}, NOT_READY, names={BUS: SILENCE}),
+    _row("net-shadow-zone", "A private zone shadows Service Bus, and its addresses lead nowhere.", {"APC103": FAIL}, NOT_READY,
+         absent=without("APC103", "APC112", "APC114"), names={BUS: (NOBODY,)}),
+    _row("net-private-endpoint", "A private zone leads Service Bus to the genuine service.", names={BUS: (INSIDE,)}),
+)
+
+FIREWALLS = (
+    _row("net-dropped", "The firewall drops all to port 443.", {"APC112": FAIL}, NOT_READY, rules=("tcp dport 443 drop",)),
+    _row("net-reset", "The firewall refuses port 443 with a reset.", {"APC111": FAIL}, NOT_READY,
+         rules=("tcp dport 443 reject with tcp reset",)),
+    _row("net-prohibited", "The firewall says by ICMP that port 443 is prohibited.", {"APC114": FAIL}, NOT_READY,
+         rules=("tcp dport 443 reject with icmpx admin-prohibited",)),
+    _row("net-port-unreachable", "The firewall says by ICMP that the port cannot be reached.", {"APC111": FAIL}, NOT_READY,
+         rules=("tcp dport 443 reject with icmpx port-unreachable",)),
+    _row("net-host-unreachable", "The firewall says by ICMP that the host cannot be reached.", {"APC114": FAIL}, NOT_READY,
+         rules=("tcp dport 443 reject with icmpx host-unreachable",)),
+    _row("net-one-address-dropped", "A rule by address has forgotten that of Service Bus.", {"APC112": FAIL}, NOT_READY,
+         names={BUS: (GATED,)}, rules=(f"ip daddr {GATED} drop",)),
+    _row("net-port-80-dropped", "The firewall knows port 443 alone.", {"APC161": FAIL}, NOT_READY, rules=("tcp dport 80 drop",)),
+    _row("net-hello-reset", "The firewall lets connections pass, and resets them at the first bytes.", {"APC131": FAIL}, NOT_READY,
+         rules=("tcp dport 443 tcp flags & (syn|fin|rst) == 0 meta length > 120 reject with tcp reset",)),
+    _row("net-mtu-black-hole", "Large packets are lost on the way, and nobody says so.", {"APC135|APC131": FAIL}, NOT_READY,
+         absent=without("APC131", "APC135", "APC161", "APC162", "APC902"), rules=("meta length > 1400 drop",)),
+)
+
+_INSPECTED = without("APC141", "APC145", "APC151", "APC152", "APC146")
+REAL_PROXIES = (
+    _row("squid-open", "squid lets everybody through, and is the only way out.", proxy=Squid()),
+    _row("squid-resolves", "squid knows the names, and the server's name server none.", names={EVERY: NXDOMAIN}, proxy=Squid()),
+    _row("squid-inspects", "squid inspects everything, and the server trusts it.", {"APC141": FAIL}, NOT_READY, trust=WITH_COMPANY,
+         absent=tuple(id_ for id_ in _INSPECTED if id_ != "APC144"), proxy=Squid(bumps=EVERYTHING)),
+    _row("squid-inspects-untrusted", "squid inspects everything, and the server does not trust it.", {"APC141": FAIL}, NOT_READY,
+         absent=tuple(id_ for id_ in _INSPECTED if id_ != "APC144"), proxy=Squid(bumps=EVERYTHING)),
+    _row("squid-inspects-sign-in", "squid inspects the sign-in alone, and the server trusts it.", {"APC141": WARN}, trust=WITH_COMPANY,
+         proxy=Squid(bumps=("login.microsoftonline.com", "login.windows.net"))),
+    _row("squid-inspects-service", "squid inspects the service alone.", {"APC141": FAIL}, NOT_READY, trust=WITH_COMPANY,
+         absent=_INSPECTED, proxy=Squid(bumps=(".msappproxy.net",))),
+    _row("squid-basic", "squid asks for a password.", {"APC122": FAIL}, NOT_READY, proxy=Squid(login="basic")),
+    _row("squid-negotiate", "squid asks for a Windows login.", {"APC122": FAIL}, NOT_READY, proxy=Squid(login="negotiate")),
+    _row("squid-knows-the-server", "squid asks for a password, and lets this server through by its address.",
+         proxy=Squid(login="basic", knows_server=True)),
+    _row("squid-443-only", "squid lets port 443 alone through.", {"APC125|APC161|APC162": FAIL}, NOT_READY,
+         absent=without("APC125", "APC161", "APC162", "APC123"), proxy=Squid(access=("acl tls port 443", "http_access deny !tls"))),
+    _row("squid-80-only", "squid lets port 80 alone through.", {"APC125": FAIL}, NOT_READY, absent=without("APC125", "APC123"),
+         proxy=Squid(access=("acl tls port 443", "http_access deny tls"))),
+    _row("squid-denies-bus", "squid has a list, and Service Bus is not on it.", {"APC123": FAIL}, NOT_READY,
+         proxy=Squid(access=("acl bus dstdomain .servicebus.windows.net", "http_access deny bus"))),
+    _row("squid-denies-sign-in", "squid has a list, and the sign-in is not on it.", {"APC123": FAIL}, NOT_READY,
+         proxy=Squid(access=("acl login dstdomain login.microsoftonline.com login.windows.net", "http_access deny login"))),
+    _row("tinyproxy-open", "tinyproxy lets everybody through.", proxy=Tinyproxy()),
+    _row("tinyproxy-563-only", "tinyproxy lets CONNECT through to another port.", {"APC123|APC125": FAIL}, NOT_READY,
+         absent=without("APC123", "APC125"), proxy=Tinyproxy(ports=(563,))),
+)
+
+NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES)

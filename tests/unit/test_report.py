@@ -349,7 +349,8 @@ def test_gate(found: dict[str, Any], fail_on: str, unknown: str, failed: bool) -
 
 def warned(verdict: str) -> dict[str, Any]:
     found = (("APC162", "warn"), ("APC116", "waived"), ("APC141", "warn"), ("APC162", "warn"))
-    return report(verdict, counts={"warn": 3}, findings=[{"id": id_, "status": status} for id_, status in found])
+    findings = [{"id": id_, "status": status, "severity": "warning"} for id_, status in found]
+    return report(verdict, counts={"warn": 3}, findings=findings)
 
 
 @pytest.mark.parametrize(("verdict", "unknown", "also"), [
@@ -362,6 +363,11 @@ def test_gate_says_why_it_stops_for_warnings(verdict: str, unknown: str, also: s
     decision = gate.decide(warned(verdict), "warning", unknown)
     assert decision.failed
     assert decision.message == f"{verdict}.{also}"
+
+
+def test_gate_does_not_stop_for_information() -> None:
+    found = report("ready", findings=[{"id": "APC232", "status": "warn", "severity": "info"}])
+    assert not gate.decide(found, "warning", "fail").failed
 
 
 def test_gate_without_a_report() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from ..judge.fold import lower_first
 from ..judge.observed import COULD_NOT_OBSERVE
 from ..judge.verdict import has_failed, stopped_by_warnings
-from ..model import Status, Verdict
+from ..model import Severity, Status, Verdict
 from .baseline import only_new
 from .fleet_json import NO_RESULT_HINT, NO_RESULT_TITLE
 from .rows import TENANT
@@ -60,7 +60,11 @@ def decide(report: Mapping[str, Any] | None, fail_on: str, unknown: str, tenant:
 
 def _policy(report: Mapping[str, Any], fail_on: str, unknown: str) -> tuple[bool, str]:
     verdict = Verdict(report["verdict"])
-    warnings = [finding["id"] for finding in report["findings"] if finding["status"] == Status.WARN.value]
+    warnings = [
+        finding["id"] for finding in report["findings"]
+        # Information stops nobody, here as in the modules.
+        if finding["status"] == Status.WARN.value and finding["severity"] == Severity.WARNING.value
+    ]
     stopped = stopped_by_warnings(verdict, warnings, fail_on, unknown)
     return has_failed(verdict, bool(warnings), fail_on, unknown), " ".join(filter(None, (report["headline"], stopped)))
 

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives import hashes
 
 from . import cloud as healthy
 from .pki import Credential, Pki, contexts
+from .proxies import SQUID
 from .servers import (
     IPV4,
     IPV6,
@@ -370,6 +371,11 @@ def inspected_without_root(world: World) -> str:
     return shows(mint)(world)
 
 
+def inspected_by_appliance(world: World) -> str:
+    """A firewall that inspects TLS with the authority it came with: its maker's name stands in every certificate."""
+    return shows(lambda name: world.pki.leaf(name, by=world.pki.appliance))(world)
+
+
 def block_page(world: World) -> str:
     """A filter ends TLS with the company's certificate, only to show its block page."""
 
@@ -533,6 +539,11 @@ def two_hours_ahead(world: World) -> str:
 def service_error(world: World) -> str:
     """The genuine service has a bad day: nobody here can mend it."""
     return says(lambda request: Response(503, b"<h2>Service Unavailable</h2>", headers=healthy.SERVER))(world)
+
+
+def behind_a_cache(world: World) -> str:
+    """The genuine service's own front end is a product that filters are built of, too, and says so."""
+    return says(lambda request: Response(404, headers=SQUID))(world)
 
 
 def other_sign_in_page(world: World) -> str:

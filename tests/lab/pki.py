@@ -42,6 +42,8 @@ PUBLIC_ISSUING = "Lab Public TLS Issuing CA 01"
 COMPANY_ROOT = "Example Corp Root CA"
 COMPANY_ISSUING = "Example Corp TLS Inspection CA"
 UNKNOWN_ROOT = "Some Other Root CA"
+APPLIANCE, APPLIANCES_MAKER = "FG100FTK00000000", "Fortinet"
+"""A firewall as it comes out of the box: its serial number, and who made it, are the names of the authority that it signs with."""
 
 # Where the public certificates say that their lists, issuers and responders are: names of the product's own documents.
 ISSUING_CRL = "http://crl3.digicert.com/lab-issuing.crl"
@@ -92,6 +94,7 @@ class Pki:
     company_root: Authority = field(init=False)
     company_issuing: Authority = field(init=False)
     unknown_root: Authority = field(init=False)
+    appliance: Authority = field(init=False)
     rsa_key: Key = field(init=False)
     ec_key: Key = field(init=False)
 
@@ -107,6 +110,7 @@ class Pki:
             self.company_root = self._authority("company-root", COMPANY_ROOT, None)
             self.company_issuing = self._authority("company-issuing", COMPANY_ISSUING, self.company_root)
             self.unknown_root = self._authority("unknown-root", UNKNOWN_ROOT, None)
+            self.appliance = self._authority("appliance", APPLIANCE, None)
             self.rsa_key = self._key("leaf-rsa", _new_rsa)
             self.ec_key = self._key("leaf-ec", _new_ec)
             self.trust = {
@@ -162,6 +166,8 @@ class Pki:
         chain: tuple[x509.Certificate, ...] = () if issuer.issuer is None else (issuer.certificate,)
         if issuer is self.company_issuing:
             chain = (issuer.certificate, self.company_root.certificate)  # inspecting boxes show their root too
+        if issuer is self.appliance:
+            chain = (issuer.certificate,)
         return Credential(certificate, key, chain)
 
     def expired(self, *names: str) -> Credential:
@@ -410,6 +416,8 @@ def _sign_authority(common_name: str, key: Key, issuer: Authority | None) -> x50
 
 def _name(common_name: str) -> x509.Name:
     organisation = "Example Corp" if common_name.startswith("Example Corp") else "Lab"
+    if common_name == APPLIANCE:
+        organisation = APPLIANCES_MAKER
     return x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),

@@ -89,7 +89,7 @@ class Scenario:
 
 QUIET = ("APC101", "APC102", "APC103", "APC111", "APC112", "APC113", "APC114", "APC115", "APC116")
 QUIET_TLS = ("APC131", "APC132", "APC133", "APC134", "APC135", "APC136", "APC141", "APC142", "APC143", "APC144", "APC146", "APC213")
-QUIET_HTTP = ("APC151", "APC152", "APC153", "APC155", "APC156", "APC161", "APC162")
+QUIET_HTTP = ("APC147", "APC151", "APC152", "APC153", "APC155", "APC156", "APC161", "APC162")
 QUIET_PROXY = ("APC121", "APC122", "APC123", "APC124", "APC125", "APC126")
 QUIET_TOOL = ("APC901", "APC902", "APC904", "APC905", "APC906", "APC907")
 ALL_QUIET = (*QUIET, *QUIET_TLS, *QUIET_HTTP, *QUIET_PROXY, *QUIET_TOOL)
@@ -150,6 +150,10 @@ HEALTHY = (
     Scenario(
         "ocsp-down", "The OCSP responder is down, the revocation lists are there.", {OCSP: faults.ocsp_down},
         expects={"APC161|APC162": WARN}, absent=without("APC161", "APC162"),
+    ),
+    Scenario(
+        "service-behind-a-cache", "The genuine service's front end names a product in its headers: nobody stands in the way.",
+        {SERVICE: faults.behind_a_cache}, absent=ALL_QUIET,
     ),
     Scenario(
         "service-error", "The genuine Service Bus answers 503.", {BUS: faults.service_error},
@@ -230,21 +234,21 @@ PROXIES = (
     Scenario(
         "proxy-password", "The proxy asks for a password.",
         proxy=ProxyPlan(proxies.asks_for_password("Negotiate", "NTLM", 'Basic realm="proxy.example.com"')),
-        expects={"APC122": FAIL}, absent=(*QUIET, "APC121", "APC123"), verdict=NOT_READY, demo=True,
+        expects={"APC122": FAIL, "APC147": WARN}, absent=(*QUIET, "APC121", "APC123"), verdict=NOT_READY, demo=True,
     ),
     Scenario(
         "proxy-denies-all", "The proxy denies this server everything.", proxy=ProxyPlan(proxies.denies()),
-        expects={"APC123": FAIL}, absent=(*QUIET, "APC121", "APC122"), verdict=NOT_READY,
+        expects={"APC123": FAIL, "APC147": WARN}, absent=(*QUIET, "APC121", "APC122"), verdict=NOT_READY,
     ),
     Scenario(
         "proxy-denies-bus", "The proxy's allow list lacks *.servicebus.windows.net.",
         proxy=ProxyPlan(proxies.denies("*.servicebus.windows.net")),
-        expects={"APC123": FAIL}, absent=without("APC123"), verdict=NOT_READY,
+        expects={"APC123": FAIL, "APC147": WARN}, absent=without("APC123", "APC147"), verdict=NOT_READY,
     ),
     Scenario(
         "proxy-denies-470", "Azure Firewall as a proxy has no rule for the service.",
         proxy=ProxyPlan(proxies.denies("*.msappproxy.net", 470)),
-        expects={"APC123": FAIL}, absent=without("APC123"), verdict=NOT_READY,
+        expects={"APC123": FAIL, "APC147": WARN}, absent=without("APC123", "APC147"), verdict=NOT_READY,
     ),
     Scenario(
         "proxy-cannot-reach", "The proxy answers 504 to everything: it has no way out.", proxy=ProxyPlan(proxies.fails(504)),
@@ -268,7 +272,7 @@ PROXIES = (
     ),
     Scenario(
         "proxy-malformed", "Something that is no proxy listens on the proxy's port.", proxy=ProxyPlan(proxies.malformed),
-        expects={"APC126": FAIL}, absent=(*QUIET, "APC121"), verdict=NOT_READY,
+        expects={"APC126": FAIL}, absent=(*QUIET, "APC121", "APC147"), verdict=NOT_READY,
     ),
     Scenario(
         "proxy-closes", "The proxy ends every connection in place of an answer.", proxy=ProxyPlan(proxies.closes),
@@ -375,7 +379,12 @@ CERTIFICATES = (
     Scenario(
         "inspected", "TLS inspection on the path; the company's root is installed on the server.",
         {EVERY_TLS: faults.inspected}, trust=WITH_COMPANY,
-        expects={"APC141": FAIL}, absent=(*QUIET, "APC144", "APC151"), verdict=NOT_READY,
+        expects={"APC141": FAIL}, absent=(*QUIET, "APC144", "APC147", "APC151"), verdict=NOT_READY,
+    ),
+    Scenario(
+        "inspected-by-appliance", "A firewall inspects TLS with the authority that it came with, which the server does not know.",
+        {EVERY_TLS: faults.inspected_by_appliance},
+        expects={"APC141": FAIL, "APC147": WARN}, absent=(*QUIET, "APC144", "APC151"), verdict=NOT_READY,
     ),
     Scenario(
         "inspected-untrusted", "TLS inspection on the path; the server does not know the company's root.",
@@ -419,7 +428,8 @@ CERTIFICATES = (
 ANSWERS = (
     Scenario(
         "block-page", "A filter ends TLS only to show its block page.", {SERVICE: faults.block_page}, trust=WITH_COMPANY,
-        expects={"APC151": FAIL}, verdict=NOT_READY,
+        # Whose filter it is, neither its certificate nor its page says.
+        expects={"APC151": FAIL}, absent=("APC147",), verdict=NOT_READY,
     ),
     Scenario(
         "sign-in-blocked", "A filter shows its block page in the sign-in page's place.", {SIGN_IN: faults.block_page},

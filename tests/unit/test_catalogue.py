@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_http import KEPT_HEADERS
 from ansible_collections.appproxy.connector.plugins.plugin_utils.admin import Surroundings, parse_admin_options
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue import page, roots, sources
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.endpoints import (
@@ -29,6 +30,7 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.endpo
     user_endpoint,
 )
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.findings import FINDINGS
+from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.middleboxes import SIGNS, Kind, Sign
 from ansible_collections.appproxy.connector.plugins.plugin_utils.model import (
     STANDARD_PLACEHOLDERS,
     Area,
@@ -72,6 +74,7 @@ DESIGN = {
     "APC144": ("certificate-untrusted-by-server", "server"),
     "APC145": ("client-certificate-not-requested", "network"),
     "APC146": ("chain-incomplete", "network"),
+    "APC147": ("middlebox-likely", "network"),
     "APC151": ("http-blocked", "network"),
     "APC152": ("signin-page-not-reached", "network"),
     "APC153": ("websocket-cut", "network"),
@@ -141,6 +144,7 @@ MILDER = {
     "APC136": Severity.WARNING,
     "APC145": Severity.INFO,
     "APC146": Severity.WARNING,
+    "APC147": Severity.INFO,
     "APC155": Severity.WARNING,
     "APC232": Severity.INFO,
     **dict.fromkeys(
@@ -157,7 +161,8 @@ PROMISED = {
     "APC123": {"status", "server"}, "APC124": {"status"}, "APC125": {"port"}, "APC126": {"error"}, "APC131": {"error"},
     "APC132": {"error", "alert"}, "APC133": {"error", "alert"}, "APC134": {"first_bytes"}, "APC135": {"bytes"}, "APC136": {"error"},
     "APC141": {"issuer", "subject", "root"}, "APC142": {"names"}, "APC143": {"not_before", "not_after"}, "APC144": {"root"},
-    "APC145": set(), "APC146": {"issuer"}, "APC151": {"status", "server", "location"}, "APC152": {"status", "location"},
+    "APC145": set(), "APC146": {"issuer"}, "APC147": {"product", "certainty", "signs", "known_from"},
+    "APC151": {"status", "server", "location"}, "APC152": {"status", "location"},
     "APC153": {"error"}, "APC155": {"status"}, "APC156": {"error"}, "APC161": {"urls", "error"}, "APC162": {"urls", "got"},
     "APC201": {"offered", "reason"}, "APC202": {"reason"}, "APC203": {"values"}, "APC204": {"release"}, "APC211": {"reason"},
     "APC212": {"reason"}, "APC213": {"how"}, "APC214": {"error"}, "APC215": {"list"}, "APC216": {"sha256", "sha512"},
@@ -284,7 +289,7 @@ def test_no_page_without_its_finding() -> None:
 
 @pytest.mark.parametrize(("name", "made"), [
     ("endpoints.md", page.endpoints_page), ("findings/README.md", page.findings_page), ("calls.md", page.calls_page),
-    ("sign-in-errors.md", page.sign_in_errors_page),
+    ("sign-in-errors.md", page.sign_in_errors_page), ("middleboxes.md", page.middleboxes_page),
 ])
 def test_the_tables_are_made_from_the_catalogue(name: str, made: object) -> None:
     assert callable(made)
@@ -532,6 +537,67 @@ def test_intermediates_are_found_by_either_digest() -> None:
     authority = next(one for one in roots.KNOWN_INTERMEDIATES if one.sha256)
     assert {authority.sha1, authority.sha256} <= roots.KNOWN_AUTHORITIES
     assert "" not in roots.KNOWN_AUTHORITIES
+
+
+# --- signs of middleboxes ------------------------------------------------------------------------------------------------
+
+
+def products(kind: Kind, part: str, text: str) -> set[str]:
+    return {one.product for one in SIGNS if one.kind is kind and one.part == part and one.found_in(text)}
+
+
+@pytest.mark.parametrize("sign", SIGNS, ids=lambda one: f"{one.product} {one.kind.value} {one.part}")
+def test_a_sign_is_readable_and_has_its_source(sign: Sign) -> None:
+    assert re.compile(sign.pattern)
+    assert not sign.found_in("")
+    assert urlsplit(sign.source.url).scheme == "https"
+    if sign.kind is Kind.HEADER:
+        assert sign.part in KEPT_HEADERS, "an engine keeps no such header"
+    else:
+        assert sign.part in (("CN", "O") if sign.kind is Kind.ISSUER else ("",))
+    # Two signs at the same place are told apart by what they match, or they are one.
+    assert [one for one in SIGNS if (one.kind, one.part, one.pattern) == (sign.kind, sign.part, sign.pattern)] == [sign]
+
+
+@pytest.mark.parametrize(("kind", "part", "text", "product"), [
+    # As the sources show them.
+    (Kind.ISSUER, "CN", "Zscaler Root CA", "Zscaler"),
+    (Kind.ISSUER, "O", "Zscaler Inc.", "Zscaler"),
+    (Kind.ISSUER, "O", "Fortinet", "Fortinet FortiGate"),
+    (Kind.ISSUER, "CN", "Cisco Umbrella Root CA", "Cisco Umbrella"),
+    (Kind.ISSUER, "CN", "Cisco Umbrella Primary SubCA", "Cisco Umbrella"),
+    (Kind.ISSUER, "CN", "Sophos_CA_C01001BJ8V9GX", "Sophos"),
+    (Kind.ISSUER, "CN", "Gateway CA - Cloudflare Managed G1", "Cloudflare Gateway"),
+    (Kind.ISSUER, "CN", "DO_NOT_TRUST_FiddlerRoot", "Fiddler"),
+    (Kind.HEADER, "server", "Zscaler/5.6", "Zscaler"),
+    (Kind.HEADER, "server", "squid/3.1.20", "Squid"),
+    (Kind.HEADER, "via", "1.0 localhost (squid/3.1.20)", "Squid"),
+    (Kind.HEADER, "via", "1.1 wsa07.example:80 (Cisco-WSA/9.1.2-010)", "Cisco Web Security Appliance"),
+    (Kind.HEADER, "via", "HTTP/1.1 proxy.example (Websense_Content_Gateway/7.7.0 [c s f ])", "Forcepoint (Websense)"),
+    (Kind.HEADER, "server", "BarracudaHTTP 4.0", "Barracuda firewall"),
+    (Kind.HEADER, "location", "https://192.0.2.1:6082/php/urlblock.php?args=AAAA", "Palo Alto Networks firewall"),
+    (Kind.PAGE, "", "<title>Internet Security by Zscaler</title>", "Zscaler"),
+    (Kind.PAGE, "", "Action: Deny. Reason: No rule matched. Proceeding with default action.", "Azure Firewall"),
+    (Kind.STATUS, "", "470", "Azure Firewall"),
+])
+def test_signs_are_those_of_their_sources(kind: Kind, part: str, text: str, product: str) -> None:
+    assert products(kind, part, text) == {product}
+
+
+@pytest.mark.parametrize(("kind", "part", "text"), [
+    (Kind.ISSUER, "CN", "Microsoft Azure RSA TLS Issuing CA 04"),
+    (Kind.ISSUER, "O", "Microsoft Corporation"),
+    (Kind.ISSUER, "CN", "DigiCert Global Root G2"),
+    (Kind.ISSUER, "O", "DigiCert Inc"),
+    (Kind.ISSUER, "CN", "Example Corp TLS Inspection CA"),
+    (Kind.HEADER, "server", "Microsoft-IIS/10.0"),
+    (Kind.HEADER, "server", "Microsoft-HTTPAPI/2.0"),
+    (Kind.HEADER, "via", "1.1 varnish"),
+    (Kind.STATUS, "", "403"),
+    (Kind.STATUS, "", "4703"),
+])
+def test_what_is_everybodys_is_no_sign(kind: Kind, part: str, text: str) -> None:
+    assert products(kind, part, text) == set()
 
 
 # --- sources -------------------------------------------------------------------------------------------------------------

@@ -946,5 +946,134 @@ def test_each_chain_is_told_once_with_where_it_was_shown(judge: Judge, pki: Pki)
     assert leaf["issuer"] == of_forged["certificates"][1]["subject"]
 
 
+# --- whose product stands in the way ----------------------------------------------------------------------------------------
+
+
+def refusal(captured: str) -> dict[str, Any]:
+    """The stage of a proxy that answers a CONNECT like this."""
+    head, _end, body = captured.partition("\n\n")
+    status, *lines = head.splitlines()
+    headers = {name.lower(): [value] for name, value in (line.split(": ", maxsplit=1) for line in lines)}
+    number = int(status.split()[1])
+    return error("auth_required" if number == 407 else "denied", facts=answer(number, body.encode())["facts"] | {"headers": headers})
+
+
+SQUID_57 = """HTTP/1.1 403 Forbidden
+Server: squid/5.7
+Content-Type: text/html;charset=utf-8
+X-Squid-Error: ERR_ACCESS_DENIED 0
+X-Cache: MISS from proxy.example.com
+Via: 1.1 proxy.example.com (squid/5.7)
+Connection: keep-alive
+
+<!DOCTYPE html PUBLIC "-//W3C//DTD HTML 4.01//EN" "http://www.w3.org/TR/html4/strict.dtd">
+"""
+TINYPROXY_1111 = """HTTP/1.0 403 Access denied
+Server: tinyproxy/1.11.1
+Content-Type: text/html
+Connection: close
+
+<?xml version="1.0" encoding="UTF-8" ?>
+"""
+TINYPROXY_1111_PASSWORD = """HTTP/1.0 407 Proxy Authentication Required
+Server: tinyproxy/1.11.1
+Content-Type: text/html
+Proxy-Authenticate: Basic realm="Tinyproxy"
+Connection: close
+
+<?xml version="1.0" encoding="UTF-8" ?>
+"""
+"""What Squid 5.7 and tinyproxy 1.11.1 really answered to a CONNECT: of the headers those that the engines keep, the page's first line."""
+
+
+def everywhere(stage: str, seen: dict[str, Any]) -> Change:
+    return lambda world: [world.stage(one.id, stage, seen) for one in world.endpoints] and None
+
+
+@pytest.mark.parametrize(("captured", "product", "id_"), [
+    (SQUID_57, "Squid", "APC123"), (TINYPROXY_1111, "tinyproxy", "APC123"), (TINYPROXY_1111_PASSWORD, "tinyproxy", "APC122"),
+])
+def test_a_proxy_that_refuses_is_named_beside_its_refusal(judge: Judge, captured: str, product: str, id_: str) -> None:
+    judged = judge(everywhere("proxy", refusal(captured)), proxy=PROXY)
+    found = judged.finding("APC147", "warn")
+    assert (found["evidence"]["product"], found["evidence"]["certainty"], found["severity"]) == (product, "names itself", "info")
+    assert id_ in found["because"]
+    assert found["evidence"]["known_from"].startswith("https://")
+    # It is nobody's cause, and changes nothing.
+    assert "APC147" not in judged.causes
+    assert judged.result["counts"]["warn"] == 1
+
+
+def test_one_product_on_a_path_is_one_finding_beside_all_that_it_explains(judge: Judge, pki: Pki) -> None:
+    def change(world: World) -> None:
+        for target in (LOGIN, REGISTRATION):
+            world.first[target]["stages"] |= world.shown(pki.leaf(target.split(":", maxsplit=1)[0], by=pki.appliance), trusted=False)
+        world.stage(REGISTRATION, "request", answer(403, b"<p>FortiGuard Web Filtering</p>"))
+        world.first["crl3.digicert.com:80"]["stages"]["request"] = answer(200, b"<p>Powered By FortiGuard</p>", content_type="text/html")
+
+    judged = judge(change)
+    found = judged.finding("APC147", "warn")
+    assert found["evidence"]["product"] == "Fortinet FortiGate"
+    assert found["evidence"]["certainty"] == "typical"
+    assert {"APC141", "APC151"} <= set(found["because"])
+    assert {LOGIN, REGISTRATION} <= set(found["endpoints"])
+    assert "issuer O Fortinet" in found["evidence"]["signs"]
+    assert "page FortiGuard Web Filtering" in found["evidence"]["signs"]
+
+
+def test_the_surest_sign_is_the_certainty(judge: Judge) -> None:
+    passed_on = error("denied", facts=answer(403, via="1.1 a (squid/5.7)")["facts"])
+    judged = judge(everywhere("proxy", passed_on), proxy=PROXY)
+    assert judged.finding("APC147", "warn")["evidence"]["certainty"] == "typical"
+    judged = judge(everywhere("proxy", error("denied", facts=answer(470)["facts"])), proxy=PROXY)
+    assert judged.finding("APC147", "warn")["evidence"]["certainty"] == "hint"
+    assert judged.finding("APC147", "warn")["evidence"]["product"] == "Azure Firewall"
+
+
+@pytest.mark.parametrize("status", [200, 403, 503])
+def test_what_the_genuine_service_says_names_nobody(judge: Judge, status: int) -> None:
+    said = answer(status, b"Internet Security by Zscaler", server="squid/5.7", via="1.1 a (squid/5.7)", x_squid_error="ERR_ACCESS_DENIED 0")
+    judged = judge(everywhere("request", said))
+    # Of the hosts of revocation lists on port 80 nobody knows that it is they: there it is a page in the place of a list.
+    found = [one for one in judged.result["findings"] if one["id"] == "APC147" and one["status"] == "warn"]
+    assert [one for found_ in found for one in found_["endpoints"] if one.endswith(":443")] == []
+
+
+def test_a_proxy_that_lets_through_is_not_named(judge: Judge) -> None:
+    let_through = ok(status=200, reason="", headers={"via": ["1.1 a (squid/5.7)"], "server": ["squid/5.7"]}, challenges=[])
+    judged = judge(everywhere("proxy", let_through), proxy=PROXY)
+    assert judged.verdict == "ready"
+    assert judged.status("APC147") == {"pass"}
+
+
+def test_a_box_without_a_name_is_not_named_and_leaves_nothing_open(judge: Judge) -> None:
+    judged = judge(lambda world: [inspected(world, one.id, trusted=True) for one in world.endpoints if one.tls] and None)
+    assert judged.status("APC147") == {"not_applicable"}
+    judged = judge(checks=["APC147"])
+    assert judged.verdict == "ready"
+    judged = judge(lambda world: world.stage(REGISTRATION, "connect", error("timeout")), checks=["APC147"])
+    assert judged.verdict == "ready"
+
+
+def test_a_name_that_stands_alone_is_said_and_stops_nobody(judge: Judge) -> None:
+    judged = judge(everywhere("proxy", refusal(SQUID_57)), proxy=PROXY, checks=["APC147"], fail_on="warning")
+    assert judged.causes == ["APC147"]
+    assert (judged.verdict, judged.result["failed"]) == ("ready", False)
+
+
+def test_a_name_is_waived_with_what_it_goes_with_or_by_itself(judge: Judge) -> None:
+    until = (NOW + timedelta(days=5)).date().isoformat()
+    ids = ("APC122", "APC123", "APC161")
+
+    def waive(*waived: str) -> Judged:
+        waivers = [{"id": id_, "until": until, "reason": "known"} for id_ in waived]
+        return judge(everywhere("proxy", refusal(SQUID_57)), proxy=PROXY, waivers=waivers, unknown="report")
+
+    assert waive("APC147").status("APC147") == {"waived"}
+    judged = waive(*ids)
+    assert judged.status("APC147") == {"waived"}
+    assert [one["title"] for one in judged.result["causes"] if "APC147" in one["id"] + one["title"]] == []
+
+
 def test_where_no_certificate_was_seen_no_chain_is_told(judge: Judge) -> None:
     assert judge(lambda world: world.every("connect", error("timeout"))).result["chains"] == []

@@ -446,6 +446,7 @@ def test_a_hello_in_pieces_is_read_whole(pki: Pki, world: World) -> None:
         (faults.incomplete_chain, "unable to get local issuer certificate"),
         (faults.inspected, "unable to get local issuer certificate|self.signed certificate in certificate chain"),
         (faults.block_page, "unable to get local issuer certificate|self.signed certificate in certificate chain"),
+        (faults.inspected_by_appliance, "self.signed certificate in certificate chain"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
@@ -464,6 +465,17 @@ def test_inspection_is_trusted_with_the_companys_root(pki: Pki, world: World) ->
     with shake(faults.block_page(world), client(pki, "public+company")) as secured:
         status, _head, body = ask(secured, NAME)
     assert (status, b"blocked" in body) == (403, True)
+
+
+def test_an_appliance_signs_with_its_makers_name(pki: Pki, world: World) -> None:
+    (issuer,) = pki.leaf(NAME, by=pki.appliance).chain
+    assert issuer.subject.rfc4514_string() == "CN=FG100FTK00000000,O=Fortinet"
+
+
+def test_a_front_end_that_names_a_product_is_genuine(pki: Pki, world: World) -> None:
+    with shake(faults.behind_a_cache(world), client(pki)) as secured:
+        status, head, _body = ask(secured, NAME)
+    assert (status, b"Server: squid/5.7" in head) == (404, True)
 
 
 def test_the_other_roots_do_not_know_the_cloud(pki: Pki, world: World) -> None:

@@ -264,6 +264,15 @@ _CERTIFICATES = (
         "and the list of roots come from.",
         docs=sources.AZURE_CAS, more=(sources.WINDOWS_ROOTS, sources.CONNECTORS),
     ),
+    spec(
+        147, "middlebox-likely", Owner.NETWORK, severity=Severity.INFO, evidence=("product", "certainty", "signs", "known_from"),
+        title="{product} likely stands in the way of {hosts}",
+        cause="What answers in the service's place, or refuses the way to it, carries a product's name. It is information beside the "
+        "finding that it explains, and never makes a server unready.",
+        hint="Take the findings that it goes with to who looks after {product}: it shows itself by {signs} (certainty: {certainty}). That "
+        "is no proof: names in certificates, headers and pages are what somebody wrote there.",
+        docs=sources.CONNECTORS, more=(sources.CHROME_INSPECTION, sources.NMAP_PROBES, sources.OONI_FINGERPRINTS),
+    ),
 )
 
 _HTTP = (

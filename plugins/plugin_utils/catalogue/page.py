@@ -1,7 +1,9 @@
 # Copyright (c) 2026 appproxy.connector contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The catalogue as pages: docs/endpoints.md, docs/findings/README.md, docs/calls.md and docs/sign-in-errors.md are what these give."""
+"""The catalogue as pages: docs/endpoints.md, docs/findings/README.md, docs/calls.md, docs/sign-in-errors.md and docs/middleboxes.md are
+what these give.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from ..model import Endpoint
 from .calls import GRAPH_CALLS, SIGN_IN_CALLS
 from .endpoints import CLOUDS, ONE_PORT_SINCE, PUBLIC, endpoints, unprobed
 from .findings import FINDINGS
+from .middleboxes import SIGNS, Certainty, Sign
 from .signin_errors import SIGN_IN_ERRORS, SignInError
 from .sources import Source
 
@@ -123,6 +126,36 @@ def sign_in_errors_page() -> str:
           f"{_where(one.source)} |" for one in sorted(SIGN_IN_ERRORS.values(), key=_by_code)),
     ]
     return "\n".join(lines) + "\n"
+
+
+_CERTAINTIES = {
+    Certainty.NAMES_ITSELF: "the product's own name, where it writes that of itself in what it makes",
+    Certainty.TYPICAL: "the maker's name, or a place or text of the product's: other products of the maker, or built on it, say the same",
+    Certainty.HINT: "a number, a text or a part of a name that others can have too",
+}
+
+
+def middleboxes_page() -> str:
+    """docs/middleboxes.md, Markdown with a last newline."""
+    lines = [
+        "# Signs of proxies, firewalls and filters",
+        "",
+        "By what [APC147](findings/APC147.md) names a product: never proof, and nothing that is decided on. Looked at are only the issuers",
+        "of a chain that no public root vouches for, and answers that another finding has called somebody else's. The page is made from",
+        "the catalogue; a test compares the two.",
+        "",
+        *(f"- *{certainty.value}*: {text}." for certainty, text in _CERTAINTIES.items()),
+        "",
+        "| product | where | pattern | certainty | where it stands |",
+        "| --- | --- | --- | --- | --- |",
+        *(f"| {_cell(one.product)} | {_place(one)} | `{_cell(one.pattern)}` | {one.certainty.value} | {_where(one.source)} |"
+          for one in SIGNS),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _place(sign: Sign) -> str:
+    return " ".join(filter(None, (sign.kind.value, f"`{sign.part}`" if sign.part else "")))
 
 
 def _where(source: Source) -> str:

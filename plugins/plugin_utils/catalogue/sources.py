@@ -127,6 +127,39 @@ DEVICE_CODE = Source(f"{_LEARN}/entra/identity-platform/v2-oauth2-device-code", 
 PASSWORD_GRANT = Source(f"{_LEARN}/entra/identity-platform/v2-oauth-ropc", "")
 FEDERATION = Source(f"{_LEARN}/entra/identity/hybrid/connect/whatis-fed", "")
 
+_GITHUB = "https://github.com"
+CHROME_INSPECTION = Source(
+    f"{_GITHUB}/mirror/chromium/blob/0158a2db2cab23bccb42786526931f76dcdd6b00/chrome/browser/resources/ssl/ssl_error_assistant/"
+    "ssl_error_assistant.asciipb", "",
+)
+"""Version 4 of the list by which Chrome knows inspecting software by its issuer; it gives no date."""
+BLOCKBLAME = Source(
+    f"{_GITHUB}/tailscale/tailscale/blob/de9ec7ee25627e0e518f53c710a3fc3d947c86c1/net/tlsdial/blockblame/blockblame.go", "2026-08-22"
+)
+"""By which parts of an issuer's name another program names makers of firewalls."""
+NMAP_PROBES = Source(f"{_GITHUB}/nmap/nmap/blob/db4aefddfa348ec815ffa83a109c97e05db88766/nmap-service-probes", "2026-08-21")
+OONI_FINGERPRINTS = Source(
+    f"{_GITHUB}/ooni/blocking-fingerprints/blob/171641e60b54231cad18753a72145da87b0d3e07/fingerprints_http.csv", "2024-10-20"
+)
+"""Answers of filters that were measured all over the world."""
+ZSCALER_ROOT = Source(f"{_GITHUB}/sectigo/CTLogs/pull/57", "2023-08-05")
+ZSCALER_ANSWER = Source(f"{_GITHUB}/Ekultek/WhatWaf/issues/178", "2018-12-20")
+FORTIGATE_ISSUER = Source(f"{_GITHUB}/nextcloud/desktop/issues/7324", "2024-10-15")
+SQUID_ANSWER = Source(f"{_GITHUB}/sipgate/sipgate.io/issues/35", "2015-02-12")
+SQUID_VIA = Source(f"{_GITHUB}/langgenius/dify/pull/41441", "2026-08-28")
+"""Also says that Squid adds Via to every answer that it passes on, and Server to its own alone."""
+AZURE_FIREWALL_470 = Source("https://http.dev/470", "")
+CLOUDFLARE_ROOT = Source(
+    f"{_GITHUB}/cloudflare/cloudflare-docs/blob/246719dae546097c67dea70aae2b2bdcc2bf2118/src/content/docs/cloudflare-one/connections/"
+    "connect-devices/user-side-certificates/manual-deployment.mdx", "",
+)
+ESET_ROOT = Source(f"{_GITHUB}/the-last-byte/ESET-NPM-Breakage-Fix/blob/06dd2b6749fa4ced2e1b31d76b948f5e143d4240/README.md", "")
+FIDDLER_ROOT = Source(
+    f"{_GITHUB}/Azure/azure-sdk-for-net/blob/011de68c8884a48579b519a4f7562071562cd103/sdk/core/Azure.Core.TestFramework/src/"
+    "ProxyTransport.cs", "",
+)
+MITMPROXY_ROOT = Source(f"{_GITHUB}/mitmproxy/mitmproxy/blob/09ef5682cee2344dc3ffddab8af1f3e15294232d/mitmproxy/certs.py", "")
+
 RFC_TCP = Source("https://www.rfc-editor.org/rfc/rfc9293", "2022-08")
 RFC_DNS = Source("https://www.rfc-editor.org/rfc/rfc1035", "1987-11")
 RFC_PMTU = Source("https://www.rfc-editor.org/rfc/rfc1191", "1990-11")

@@ -83,6 +83,8 @@ class ChainReading:
     """Per certificate of the path: whether its issuer was sent too, so that an engine could ask the responder about it."""
     certificates: tuple[SeenCertificate, ...] = ()
     """The path, the leaf first; without a root that was not sent."""
+    issuers: tuple[tuple[str, str], ...] = ()
+    """The parts (`CN` or `O`, and the text) of the names of all issuers of the path, from the leaf upwards."""
 
     @property
     def genuine(self) -> bool:
@@ -100,6 +102,12 @@ def name_text(name: x509.Name) -> str:
         if found:
             return str(found[0].value)
     return name.rfc4514_string()
+
+
+def _parts(names: Iterable[x509.Name]) -> tuple[tuple[str, str], ...]:
+    read = (("CN", x509.NameOID.COMMON_NAME), ("O", x509.NameOID.ORGANIZATION_NAME))
+    found = ((part, str(one.value)) for name in names for part, oid in read for one in name.get_attributes_for_oid(oid))
+    return tuple(dict.fromkeys(found))
 
 
 def matches_name(host: str, pattern: str) -> bool:
@@ -280,6 +288,7 @@ def read_chain(ders: Sequence[bytes], host: str, at: datetime, roots: Roots) -> 
             responders=tuple(_responders(one) for one in path),
             issuer_seen=tuple(any(other.subject == one.issuer for other in pool) for one in path),
             certificates=tuple(map(_seen, path)),
+            issuers=_parts(one.issuer for one in path),
         )
     except BROKEN:
         # A field that is only looked at now (a name, a time, an extension) does not parse.

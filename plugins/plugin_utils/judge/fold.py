@@ -140,7 +140,9 @@ def without_findings(ids: Iterable[str], findings: Iterable[Finding], reasons: M
     findings = tuple(findings)
     spoken = {finding.id for finding in findings}
     hiding = (Status.FAIL, Status.UNKNOWN, Status.WAIVED)
-    causes = tuple(dict.fromkeys(one.id for one in findings if one.status in hiding and not one.because))
+    # Information hides nothing, waived or not.
+    hide = (one.id for one in findings if one.status in hiding and not one.because and one.severity is not Severity.INFO)
+    causes = tuple(dict.fromkeys(hide))
     return [_silent(FINDINGS[id_], reasons.get(id_), causes, seen_from) for id_ in ids if id_ not in spoken]
 
 

@@ -23,6 +23,7 @@ from . import (
     federation,
     hellos,
     http,
+    middlebox,
     observed,
     platform_tls,
     proxy,
@@ -219,7 +220,11 @@ def _is_about(id_: str, endpoint: Endpoint, path: str | None) -> bool:
 
 
 def _hidden(rows: Sequence[Row], checks: Sequence[str]) -> Iterator[Row]:
-    """Checks that were asked for and not seen at a needed endpoint, because one failed before them that was not asked for."""
+    """Checks that were asked for and not seen at a needed endpoint, because one failed before them that was not asked for.
+
+    A product's name is information that nobody needs: that it was not seen leaves nothing open.
+    """
+    checks = [id_ for id_ in checks if id_ != middlebox.LIKELY]
     have = {(row.path, row.endpoint.id, row.id) for row in rows if row.endpoint}
     for row in rows:
         endpoint = row.endpoint
@@ -262,10 +267,12 @@ def judge(endpoints: Sequence[Endpoint], observation: Observation, roots: Roots,
     if tells and observation.host is None and OF_THE_SERVER & set(asked.checks):
         rows = (*rows, observed.not_understood("the facts of the server are not in it: it was made with other options"))
     rows = waived.waive(_optional(with_shown_causes(rows, asked.checks)), asked.waivers, asked.host, asked.today)
-    rows = (*rows, *_hidden(rows, asked.checks))
+    named = middlebox.judge_middleboxes(rows, look.routes, observation, asked.checks)
+    rows = (*rows, *waived.waive(named, asked.waivers, asked.host, asked.today), *_hidden(rows, asked.checks))
     everything = fold(rows, asked.seen_from)
     findings = [finding for finding in everything if finding.id in asked.checks]
-    reasons = {**_not_of_this_run(endpoints, look.journeys), **({} if tells else _of_no_server(asked.seen_from))}
+    reasons = {middlebox.LIKELY: middlebox.NOBODY, **_not_of_this_run(endpoints, look.journeys)}
+    reasons |= {} if tells else _of_no_server(asked.seen_from)
     silent = without_findings(asked.checks, everything, reasons, asked.seen_from)
     return Judgement(
         order((*findings, *silent)), _reached(rows), waived.unused(rows, asked.waivers, asked.host), tuple(look.journeys),

@@ -999,8 +999,10 @@ def test_a_proxy_that_refuses_is_named_beside_its_refusal(judge: Judge, captured
     assert (found["evidence"]["product"], found["evidence"]["certainty"], found["severity"]) == (product, "names itself", "info")
     assert id_ in found["because"]
     assert found["evidence"]["known_from"].startswith("https://")
-    # It is nobody's cause, and changes nothing.
+    # It is nobody's cause, changes nothing, and is said where a person reads what to do.
     assert "APC147" not in judged.causes
+    assert judged.result["causes"][0]["hint"].endswith(f" It is likely {product} (APC147).")
+    assert f"likely {product}" not in judged.finding(id_, "fail")["hint"]
     assert judged.result["counts"]["warn"] == 1
 
 

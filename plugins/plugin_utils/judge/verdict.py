@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model import Finding, Status, Verdict
-from .fold import ORDER, lower_first
+from .fold import ORDER, lower_first, some
+from .middlebox import LIKELY
 from .waivers import Waiver
 
 NOT_COVERED = (
@@ -70,7 +71,16 @@ def causes(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
     hidden = [one for one in acting if one.because and not explained.intersection(one.because)]
     ordered = sorted(shown, key=lambda one: (ORDER.index(one.status), -len(one.endpoints), one.id))
     waived = frozenset(one.id for one in findings if one.status is Status.WAIVED)
-    return (*(_cause(one) for one in ordered), *_behind(hidden, waived))
+    return (*(_cause(replace(one, hint=_whose(one, acting))) for one in ordered), *_behind(hidden, waived))
+
+
+def _whose(cause: Finding, acting: Iterable[Finding]) -> str:
+    """The hint, and whose product it likely is, where something says so: a person looks for the owner of that."""
+    named = [
+        str(one.evidence["product"]) for one in acting
+        if one.id == LIKELY and cause.id in one.because and one.path == cause.path and set(one.endpoints) & set(cause.endpoints)
+    ]
+    return f"{cause.hint} It is likely {some(named)} ({LIKELY})." if named else cause.hint
 
 
 def _explained(acting: Sequence[Finding], shown: set[str]) -> set[str]:

@@ -12,14 +12,15 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests"), os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0]]
@@ -51,7 +52,10 @@ def start(folder: Path, names: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: over.set())
     with Lab(folder, scenarios, pki_folder=Path(os.environ["APPPROXY_STATE"]) / "pki") as lab:
         lab.write_inventory(folder / "inventory.json").chmod(0o600)
-        (folder / PROCESS).write_text(str(os.getpid()), encoding="utf-8")
+        held = (folder / PROCESS).open("w", encoding="utf-8")
+        fcntl.flock(held, fcntl.LOCK_EX)
+        held.write(str(os.getpid()))
+        held.flush()
         os.write(says, b"ready")
         os.close(says)
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -66,16 +70,27 @@ def stop(folder: Path) -> int:
     process = folder / PROCESS
     if not process.exists():
         return 0
-    number = int(process.read_text(encoding="utf-8"))
-    with suppress(ProcessLookupError):
-        os.kill(number, signal.SIGTERM)
-        for _tenth in range(TO_END * 10):
-            time.sleep(0.1)
-            os.kill(number, 0)
-        print(f"The lab (process {number}) did not end within {TO_END} seconds.", file=sys.stderr)
-        return 1
+    with process.open(encoding="utf-8") as file:
+        if not _free(file):
+            number = int(file.read())
+            os.kill(number, signal.SIGTERM)
+            deadline = time.monotonic() + TO_END
+            while not _free(file):
+                if time.monotonic() > deadline:
+                    print(f"The lab (process {number}) did not end within {TO_END} seconds.", file=sys.stderr)
+                    return 1
+                time.sleep(0.1)
     process.unlink(missing_ok=True)
     return 0
+
+
+def _free(file: TextIO) -> bool:
+    """Whether no lab holds its file any more. Its number alone may by now be another process's."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1041,6 +1041,17 @@ def test_what_the_genuine_service_says_names_nobody(judge: Judge, status: int) -
     assert [one for found_ in found for one in found_["endpoints"] if one.endswith(":443")] == []
 
 
+def test_a_box_that_opens_tls12_alone_is_named_by_its_certificate_and_not_by_the_genuine_answer(judge: Judge, pki: Pki) -> None:
+    def change(world: World) -> None:
+        forged = world.shown(pki.leaf(REGISTRATION.split(":", maxsplit=1)[0], by=pki.appliance))
+        world.stage(REGISTRATION, "hello", forged["hello"])
+        world.stage(REGISTRATION, "request", answer(404, server="squid/5.7"))
+
+    found = judge(change).finding("APC147", "warn")
+    assert (found["evidence"]["product"], found["evidence"]["signs"]) == ("Fortinet FortiGate", "issuer O Fortinet")
+    assert found["because"] == ["APC141"]
+
+
 def test_a_proxy_that_lets_through_is_not_named(judge: Judge) -> None:
     let_through = ok(status=200, reason="", headers={"via": ["1.1 a (squid/5.7)"], "server": ["squid/5.7"]}, challenges=[])
     judged = judge(everywhere("proxy", let_through), proxy=PROXY)
@@ -1067,14 +1078,18 @@ def test_a_name_is_waived_with_what_it_goes_with_or_by_itself(judge: Judge) -> N
     until = (NOW + timedelta(days=5)).date().isoformat()
     ids = ("APC122", "APC123", "APC161")
 
-    def waive(*waived: str) -> Judged:
+    def waive(*waived: str, **options: Any) -> Judged:
         waivers = [{"id": id_, "until": until, "reason": "known"} for id_ in waived]
-        return judge(everywhere("proxy", refusal(SQUID_57)), proxy=PROXY, waivers=waivers, unknown="report")
+        return judge(everywhere("proxy", refusal(SQUID_57)), proxy=PROXY, waivers=waivers, unknown="report", **options)
 
     assert waive("APC147").status("APC147") == {"waived"}
     judged = waive(*ids)
     assert judged.status("APC147") == {"waived"}
     assert [one["title"] for one in judged.result["causes"] if "APC147" in one["id"] + one["title"]] == []
+    # Alone, it hides nothing: what was not seen was not seen for another reason.
+    judged = waive("APC147", skip_checks=list(ids))
+    assert judged.status("APC147") == {"waived"}
+    assert [one["id"] for one in judged.result["findings"] if "APC147" in one["because"]] == []
 
 
 def test_where_no_certificate_was_seen_no_chain_is_told(judge: Judge) -> None:

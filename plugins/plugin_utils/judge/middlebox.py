@@ -80,9 +80,10 @@ def _in_answer(stage: Stage) -> Iterator[tuple[Sign, str]]:
 
 def _at(row: Row, attempts: Sequence[Attempt], route: Route | None) -> Iterator[_Seen]:
     for name in _READ[row.id]:
+        found: list[tuple[Sign, str]] = []
         if name is StageName.HANDSHAKE:
             found = list(_in_chain(route)) if route else []
-        else:
+        elif route is None or not route.genuine:
             stages = (attempt.stages.get(name) for attempt in attempts)
             found = [one for stage in stages if stage is not None for one in _in_answer(stage)]
         yield from (_Seen(sign, shown, row) for sign, shown in found)
@@ -96,11 +97,9 @@ def _seen(rows: Sequence[Row], routes: Iterable[Route], observation: Observation
     for row in rows:
         if row.id in _READ and row.status is not Status.PASS and row.endpoint is not None:
             place = (row.path or "", row.endpoint.id)
-            route = by_place.get(place)
-            if route is None or not route.genuine:
-                # Of a host that gives several lists, what was said for this one.
-                asked = (one for one in attempts.get(place, ()) if one.url in (None, row.endpoint.source))
-                yield from _at(row, tuple(asked), route)
+            # Of a host that gives several lists, what was said for this one.
+            asked = (one for one in attempts.get(place, ()) if one.url in (None, row.endpoint.source))
+            yield from _at(row, tuple(asked), by_place.get(place))
 
 
 def _waived(seen: Iterable[_Seen]) -> bool:

@@ -344,6 +344,13 @@ def test_on_port_80_a_redirect_elsewhere_is_a_portal(judge: Judge) -> None:
     assert judge(change, endpoints=["http://files.example/"]).causes == ["APC151"]
 
 
+@pytest.mark.parametrize("stage", [None, ok()], ids=["not tried", "without a status"])
+def test_a_websocket_of_which_nothing_is_told_is_no_pass(judge: Judge, stage: dict[str, Any] | None) -> None:
+    judged = judge(lambda world: world.stage(bus(world)[0], "websocket", stage))
+    assert judged.verdict == "inconclusive"
+    assert judged.causes == ["APC906"]
+
+
 def test_a_websocket_that_is_cut_fails(judge: Judge) -> None:
     def change(world: World) -> None:
         for target in bus(world):

@@ -211,6 +211,20 @@ def test_a_known_user_whose_script_was_not_evaluated_is_no_unknown_user(looks: C
     assert made.judge().open() == {"APC505": "unknown"}
 
 
+@pytest.mark.parametrize("who", ["network_service", "windows"])
+@pytest.mark.parametrize("told", [unknown("denied"), None, identity()], ids=["an error", "nothing", "of no endpoint"])
+@pytest.mark.parametrize("facts", [True, False])
+def test_a_way_that_nobody_told_is_no_pass(looks: Callable[..., Looks], who: str, told: Any, facts: bool) -> None:
+    """The engine looks directly then, and the service may go through a proxy."""
+    world = looks(**({} if facts else {"checks": ["connectivity"]}))
+    world.identities = {name: one for name, one in {**world.identities, who: told}.items() if one is not None}
+    if not facts:
+        world.facts = None
+    judged = world.judge()
+    assert (judged.verdict, judged.open()) == ("inconclusive", {"APC903": "unknown"}), judged.result["msg"]
+    assert {"network_service": "Network Service", "windows": "Windows' own"}[who] in judged.of("APC903", "unknown")["evidence"]["facts"]
+
+
 def test_without_an_installing_user_it_is_not_applicable_and_not_covered(looks: Callable[..., Looks]) -> None:
     judged = looks().judge()
     assert judged.statuses("APC508") == {"not_applicable"}

@@ -34,8 +34,8 @@ def judge_http(route: Route) -> Iterator[Row]:
     request = route.stage(StageName.REQUEST)
     if route.deferred or not route.connected or request is None or not_run(request):
         return
-    if request.ok and not isinstance(request.facts.get("status"), int):
-        yield failed(NOT_UNDERSTOOD, route, {"error": "an answer without a status"}, status=Status.UNKNOWN, group=("request",))
+    if _says_nothing(request):
+        yield _not_understood(route, "request")
     elif not route.endpoint.tls:
         yield from _plain(route, request)
     elif route.genuine:
@@ -43,6 +43,14 @@ def judge_http(route: Route) -> Iterator[Row]:
         yield from _websocket(route)
     elif route.intercepted:
         yield from _intercepted(route, request)
+
+
+def _says_nothing(stage: Stage) -> bool:
+    return stage.ok and not isinstance(stage.facts.get("status"), int)
+
+
+def _not_understood(route: Route, stage: str) -> Row:
+    return failed(NOT_UNDERSTOOD, route, {"error": "an answer without a status"}, status=Status.UNKNOWN, group=(stage,))
 
 
 def _reached(route: Route) -> str:
@@ -85,7 +93,9 @@ def _websocket(route: Route) -> Iterator[Row]:
     stage = route.stage(StageName.WEBSOCKET)
     if stage is None or not_run(stage):
         return
-    if stage.ok:
+    if _says_nothing(stage):
+        yield _not_understood(route, "websocket")
+    elif stage.ok:
         yield passed(WEBSOCKET, route)
     else:
         yield failed(WEBSOCKET, route, {"error": words(stage)}, group=(stage.code,))

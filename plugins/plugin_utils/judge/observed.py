@@ -33,7 +33,8 @@ def judge_complete(route: Route) -> Iterator[Row]:
     due = [StageName.RESOLVE, StageName.CONNECT]
     due += [] if route.direct else [StageName.PROXY]
     due += [StageName.HANDSHAKE] if route.endpoint.tls else []
-    for name in (*due, StageName.REQUEST):
+    due += [StageName.REQUEST, *([StageName.WEBSOCKET] if route.endpoint.websocket else [])]
+    for name in due:
         stage = route.stage(name)
         if stage is None:
             yield _incomplete(route, f"the stage {name.value} is missing")

@@ -157,6 +157,7 @@ def _rows(look: _Look, asked: Asked) -> tuple[Row, ...]:
     rows = certificate.judge_sign_in_alone(rows)
     rows = federation.judge_federation(rows)
     if look.detected:
+        rows = (*rows, *ways.judge_known(look.endpoints, look.observation, asked.installing_user is not None))
         rows = ways.explain_by_revocation_way(rows)
         rows = ways.explain_captured(rows, look.endpoints, look.observation, asked.installing_user is not None)
     rows = (*rows, *_of_the_server(look, asked))

@@ -17,6 +17,7 @@ from ..catalogue.identities import WORDS, identity_of
 from ..model import Endpoint, Identity, Phase, Status
 from ..observe.observation import Fact, Observation, StageName, Ways
 from .fold import some
+from .observed import partly_observed
 from .route import DIRECT, Row
 
 DIFFERS, REVOCATION_WAY, MALFORMED, PAC_UNREACHABLE = "APC501", "APC502", "APC503", "APC504"
@@ -141,6 +142,23 @@ def judge_ways(
     else:
         note = "proxy names the way, whatever the settings say"
         yield from (Row(id_, Status.NOT_APPLICABLE, None, None, note=note) for id_ in (REVOCATION_WAY, CAPTURED, FALLS_BACK))
+
+
+def judge_known(endpoints: Iterable[Endpoint], observation: Observation, installing_user: bool) -> Iterator[Row]:
+    """Whose way to needed endpoints nobody told: the engine looked for them as it could, and that passes for nothing.
+
+    The installing user has a finding of his own (APC508), and so has a PAC script that was not evaluated (APC505).
+    """
+    targets = {attempt.target for attempt in observation.attempts}
+    for identity in (Identity.NETWORK_SERVICE, Identity.LOCAL_SYSTEM, Identity.WINDOWS):
+        own = [one.id for one in endpoints if one.needed and one.id in targets and identity_of(one, installing_user) is identity]
+        ways = (observation.identities or {}).get(identity)
+        if ways is not None and ways.error is not None and ways.error.code == "pac_not_evaluated":
+            continue
+        untold = [id_ for id_ in own if ways is None or not ways.to(id_)]
+        if untold:
+            why = f"{ways.error.code}: {ways.error.message}" if ways is not None and ways.error else f"not told for {untold[0]}"
+            yield partly_observed(f"the way that {WORDS[identity]} takes ({why})")
 
 
 def _differs(endpoints: Sequence[Endpoint], identities: Mapping[Identity, Ways]) -> Iterator[Row]:

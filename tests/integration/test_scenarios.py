@@ -13,17 +13,21 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography import x509
-from lab import dns
-from lab.fleet import INSIDE, lacking, run_in_namespace
+from lab import dns, pairs
+from lab.fleet import INSIDE, TENANT, lacking, run_in_namespace
 from lab.people import PEOPLE
 from lab.play import LOCAL, RUN_ID, WINRM, Outcome, differences, play, read, without
-from lab.scenarios import NAMESPACE, SCENARIOS, Scenario
+from lab.scenarios import INCONCLUSIVE, NAMESPACE, NOT_READY, READY, SCENARIOS, Scenario
 from lab.windows import WINDOWS
 
 pytestmark = pytest.mark.xdist_group("scenarios")
@@ -175,6 +179,105 @@ def test_both_engines_tell_the_same_facts_in_the_same_order(one: Scenario, folde
         for engine in (LOCAL, WINRM)
     ]
     assert told(seen[0]) == told(seen[1])
+
+
+# --- two faults at once --------------------------------------------------------------------------------------------------
+
+
+PAIRED = tuple(one for one in PLAIN if not one.unreachable)
+STANDING = ("fail", "unknown", "warn")
+
+
+def saved(one: Scenario, engine: str, folder: Path) -> pairs.Seen:
+    file = folder / f"{engine}-plain" / "reports" / RUN_ID / "observations" / f"{one.name}.json"
+    return pairs.Seen(one, json.loads(file.read_text(encoding="utf-8")))
+
+
+def judged(observation: Mapping[str, Any], engine: str, roots: Path) -> Mapping[str, Any]:
+    """As the playbook judges a server over one path."""
+    from ansible_collections.appproxy.connector.plugins.plugin_utils import options, preflight
+    from ansible_collections.appproxy.connector.plugins.plugin_utils.model import SeenFrom
+
+    given = {"tenant_id": TENANT, "proxy": observation["attempts"][0]["path"], "connect_to_counts": True, "public_roots": str(roots)}
+    parsed = options.parse_options(given, datetime.now(timezone.utc), options.SERVER_AREAS)
+    planned = preflight.plan(parsed, "server", windows=engine == WINRM)
+    return preflight.conclude(preflight.seen_from(planned, SeenFrom.SERVER if engine == WINRM else SeenFrom.CONTROLLER), observation)
+
+
+def causes(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in report["findings"] if one["status"] in STANDING and not one["because"]]
+
+
+def broken(report: Mapping[str, Any], first: Mapping[str, Any], second: Mapping[str, Any], hidden: set[str]) -> list[str]:
+    """How the judgement of two faults breaks the rule: as bad as the worse of the two, and no cause of either lost but where the other
+    hides it at each of its endpoints."""
+    order = (READY, INCONCLUSIVE, NOT_READY)
+    worst = max(first["verdict"], second["verdict"], key=order.index)
+    said = [] if report["verdict"] == worst else [f"verdict {report['verdict']} in place of {worst}"]
+    shown = {one["id"] for one in report["findings"] if one["status"] in STANDING}
+    for one in causes(first):
+        if one["id"] not in shown and not (one["endpoints"] and set(one["endpoints"]) <= hidden):
+            said.append(f"{one['id']} ({one['status']}) is lost")
+    return said
+
+
+@pytest.mark.parametrize("engine", [LOCAL, WINRM])
+def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path, state: Path) -> None:
+    possible = [one for one in PAIRED if not without(engine) and lacking_here(one) is None]
+    if not possible:
+        pytest.skip(without(engine) or "no scenario can be played here")
+    for one in possible:
+        _report(one, engine, folder, state)
+    roots = state / "pki" / "trust-public.pem"
+    seen = {one.name: saved(one, engine, folder) for one in possible if pairs.why_not(one, one) is None}
+    alone = {name: judged(one.observation, engine, roots) for name, one in seen.items()}
+    wrong, counted, left_out = [], 0, Counter[str]()
+    for one, other in combinations(seen.values(), 2):
+        reason = pairs.why_not(one.scenario, other.scenario)
+        if reason:
+            left_out[reason] += 1
+            continue
+        for first, second in pairs.orders(one, other):
+            observation, hidden = pairs.both(first, second)
+            counted += 1
+            report = judged(observation, engine, roots)
+            # What the second shows alone is hidden where the first won; which endpoints that are, is all that it spoils.
+            lost = {target for target in second.targets if second.spoils(target) and first.spoils(target)} - hidden
+            for mine, theirs, away in ((first, second, hidden), (second, first, lost)):
+                said = broken(report, alone[mine.scenario.name], alone[theirs.scenario.name], away)
+                wrong += [f"{mine.scenario.name} with {theirs.scenario.name}: {word}" for word in said]
+    print(f"{engine}: {counted} pairs, {len(wrong)} of them wrong; left out: {dict(left_out)}")
+    assert wrong == []
+    assert counted > 1000
+
+
+REALLY = (
+    ("inspected-bootstrap", "websocket-cut"), ("revocation-blocked", "sign-in-blocked"), ("websocket-cut", "revocation-block-page"),
+    ("revocation-blocked", "hello-reset"), ("inspected-bootstrap", "ocsp-down"), ("sha512-first-cut", "revocation-forbidden"),
+    ("expired", "revocation-truncated"), ("sign-in-blocked", "captive-portal"),
+)
+"""Pairs that share no endpoint: they are played as one server, too."""
+
+
+def test_what_two_faults_look_like_is_what_they_really_look_like(folder: Path, state: Path, tmp_path: Path) -> None:
+    """The lab's own answer to a pair and the composed one are the same: so the matrix above speaks of real networks."""
+    named = {one.name: one for one in PAIRED}
+    chosen = [(named[one], named[other]) for one, other in REALLY if {one, other} <= set(named)]
+    played = [replace(one, name=f"{one.name}-{other.name}", faults={**one.faults, **other.faults},
+                      trust=max(one.trust, other.trust, key=len)) for one, other in chosen]
+    outcome = play(tmp_path, played, LOCAL, forks=FORKS[LOCAL], pki_folder=state / "pki")
+    compared = 0
+    for real, (one, other) in zip(played, chosen, strict=True):
+        for each in (one, other):
+            _report(each, LOCAL, folder, state)
+        observation, hidden = pairs.both(saved(one, LOCAL, folder), saved(other, LOCAL, folder))
+        assert hidden == set(), f"{real.name} shares endpoints"
+        composed = judged(observation, LOCAL, state / "pki" / "trust-public.pem")
+        told = outcome.hosts[real.name]
+        assert {one["id"] for one in causes(told)} == {one["id"] for one in causes(composed)}, real.name
+        assert told["verdict"] == composed["verdict"], real.name
+        compared += 1
+    assert compared == len(REALLY)
 
 
 def test_one_remote_command_for_each_server(folder: Path, state: Path) -> None:

@@ -93,6 +93,7 @@ def parsed(environment: dict[str, str] | None = None, where: Surroundings | None
     ({"checks": ["identity"]}, "checks: 'identity' is neither an area"),
     ({"skip_checks": ["APC905"]}, "skip_checks: APC905 says what could not be seen"),
     ({"waivers": [{"id": "APC311"}]}, "waivers, number 1: 'until' is missing"),
+    ({"waivers": [{"id": "APC311", "until": "2026-12-31", "reason": " \n"}]}, "waivers, number 1: 'reason' is missing"),
     ({"fail_on": "nothing"}, "fail_on: 'nothing' is not known"),
     ({"as_of": "yesterday"}, "as_of: 'yesterday' is no time"),
 ])

@@ -48,7 +48,7 @@ def parse_waiver(value: Any, number: int, known: Mapping[str, FindingSpec]) -> W
     unknown = sorted(str(key) for key in value if key not in KEYS)
     if unknown:
         raise WaiverError(f"{where}: '{unknown[0]}' is not known; a waiver has {', '.join(KEYS)}")
-    texts = {key: str(value[key]).strip() for key in KEYS if value.get(key) not in (None, "")}
+    texts = {key: text for key in KEYS if value.get(key) is not None and (text := str(value[key]).strip())}
     for key in ("id", "until", "reason"):
         if key not in texts:
             what = {"id": "a finding id such as APC112", "until": "its last day as YYYY-MM-DD", "reason": "why it is accepted"}[key]

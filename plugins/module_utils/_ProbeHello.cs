@@ -338,10 +338,12 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
 
         private void Alert(byte[] body)
         {
-            if (body.Length != 2 || body[0] < 1 || body[0] > 2 || warnings.Count == MostWarnings)
-                throw Fault.Malformed("an alert that is none, or warnings without an end");
+            if (body.Length != 2 || body[0] < 1 || body[0] > 2)
+                throw Fault.Malformed("an alert that is none");
             if (body[0] == 2)
                 throw Fault.Alert(body[1], "the server sent alert " + body[1]);
+            if (warnings.Count == MostWarnings)
+                throw Fault.Malformed("warnings without an end");
             warnings.Add(new List<object> { 1, (int)body[1] });
             facts.Set("warnings", warnings.ToList());
         }
@@ -375,7 +377,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
         private void Certificates(Reader body)
         {
             List<byte[]> chain = body.Vector(3).Until(list => list.Vector(3).Rest());
-            if (chain.Count == 0)
+            if (chain.Count == 0 || chain.Any(one => one.Length == 0))
                 throw Fault.Malformed("a Certificate message without a certificate");
             facts.Set("chain", keep(chain));
         }
@@ -400,8 +402,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHell
             else
                 throw Fault.Malformed("a ServerKeyExchange of another kind than the cipher suite's");
             // Before TLS 1.2 the algorithm is not named.
-            TellKeyExchange(kind, group, version >= 0x0303 ? body.Number(2) : (int?)null);
+            int? algorithm = version >= 0x0303 ? body.Number(2) : (int?)null;
             body.Vector(2);
+            TellKeyExchange(kind, group, algorithm);
         }
 
         private void TellKeyExchange(string kind, int? group, int? signatureAlgorithm)

@@ -86,6 +86,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
     internal sealed class Answer
     {
         private const int MostHead = 64 * 1024, MostBody = 512, MostHeader = 256;
+        // No other character may be around a value (RFC 9110, 5.6.3).
+        private static readonly char[] Blanks = { ' ', '\t' };
         private static readonly string[] KeptHeaders = (
             "server via location content-type content-length transfer-encoding date connection upgrade www-authenticate " +
             "proxy-authenticate proxy-agent x-cache x-squid-error x-ms-request-id retry-after age last-modified").Split(' ');
@@ -95,6 +97,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
         private readonly List<byte> data = new List<byte>();
         private readonly List<byte> body = new List<byte>();
         private int at;
+        // Where the head began, or the chunks.
+        private int headFrom;
 
         public Answer(Stream stream)
         {
@@ -134,7 +138,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
         private static IEnumerable<string> Schemes(string value)
         {
             string unquoted = string.Concat(value.Split('"').Where((part, i) => i % 2 == 0));
-            return unquoted.Split(',').Select(part => part.Trim().Split(' ')[0]).Where(word => word.Length > 0 && !word.Contains("="));
+            return unquoted.Split(',').Select(part => part.Trim(Blanks).Split(Blanks)[0]).Where(word => word.Length > 0 && !word.Contains("="));
         }
 
         private IEnumerable<string> Values(string name)
@@ -160,21 +164,24 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
             string[] words = line.Split(new char[] { ' ' }, 3);
             int status = -1;
             bool isNumber = words.Length > 1 && int.TryParse(words[1], NumberStyles.None, CultureInfo.InvariantCulture, out status);
-            if (!line.StartsWith("HTTP/1.", StringComparison.Ordinal) || !isNumber || words[1].Length != 3)
+            string version = words[0];
+            bool isHttp = version.Length == 8 && version.StartsWith("HTTP/1.", StringComparison.Ordinal) && version[7] >= '0' && version[7] <= '9';
+            // A number may end in NULs for the parser.
+            if (!isHttp || !isNumber || words[1].Length != 3 || words[1].IndexOf('\0') >= 0)
                 throw Malformed("the answer does not begin with an HTTP status line");
             Status = status;
-            Reason = words.Length > 2 ? Texts.Cut(words[2].Trim(), MostHeader) : "";
+            Reason = words.Length > 2 ? Texts.Cut(words[2].Trim(Blanks), MostHeader) : "";
         }
 
         private void ReadHeader(string line)
         {
             int colon = line.IndexOf(':');
-            if (colon < 1)
+            string name = line.Substring(0, Math.Max(colon, 0)).Trim(Blanks).ToLowerInvariant();
+            if (name.Length == 0)
                 throw Malformed("a header line without a name");
-            string name = line.Substring(0, colon).Trim().ToLowerInvariant();
             if (!headers.ContainsKey(name))
                 headers[name] = new List<object>();
-            headers[name].Add(Texts.Cut(line.Substring(colon + 1).Trim(), MostHeader));
+            headers[name].Add(Texts.Cut(line.Substring(colon + 1).Trim(Blanks), MostHeader));
         }
 
         private Fault Malformed(string message)
@@ -202,7 +209,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
             {
                 if (at == data.Count)
                     Fill(true);
-                if (at > MostHead)
+                if (at - headFrom >= MostHead)
                     throw Malformed("a head of more than 64 KiB");
                 char one = (char)data[at++];
                 if (one == '\n')
@@ -223,22 +230,23 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
             else if (length == null)
                 Take(long.MaxValue, false, facts);
             else
-                Take(Size(length, NumberStyles.None), true, facts);
+                Take(Size(length, NumberStyles.None, 18), true, facts);
         }
 
-        private long Size(string text, NumberStyles style)
+        private long Size(string text, NumberStyles style, int mostDigits)
         {
             long size;
-            if (!long.TryParse(text, style, CultureInfo.InvariantCulture, out size) || size < 0)
+            if (text.Length > mostDigits || text.IndexOf('\0') >= 0 || !long.TryParse(text, style, CultureInfo.InvariantCulture, out size))
                 throw Malformed("a length that is no number");
             return size;
         }
 
         private void ReadChunks(Facts facts)
         {
+            headFrom = at;
             for (long size = 1; size > 0 && body.Count < MostBody;)
             {
-                size = Size(Line().Split(';')[0].Trim(), NumberStyles.AllowHexSpecifier);
+                size = Size(Line().Split(';')[0].Trim(Blanks), NumberStyles.AllowHexSpecifier, 15);
                 Take(size, true, facts);
                 if (size > 0 && body.Count < MostBody && Line().Length > 0)
                     throw Malformed("a chunk that is longer than its size");

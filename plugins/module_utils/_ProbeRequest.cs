@@ -35,7 +35,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
             int colon = text.LastIndexOf(':');
             int port;
             bool isNumber = int.TryParse(text.Substring(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out port);
-            if (colon < 1 || !isNumber || port < 1 || port > 65535)
+            if (colon < 1 || !isNumber || text.Length - colon > 6 || port < 1 || port > 65535)
                 return null;
             Place place = new Place(text.Substring(0, colon), port);
             return place.IsSound() && place.Bracketed().Length == colon ? place : null;

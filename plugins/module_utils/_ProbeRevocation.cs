@@ -8,7 +8,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 using System.Security.Cryptography;
-using System.Text;
 using ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequest;
 using ansible_collections.appproxy.connector.plugins.module_utils._ProbeStage;
 using ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire;
@@ -23,10 +22,13 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
         // The target's URL before an OCSP request is put in: what counts as the same URL.
         public string Named;
 
+        // Characters of a URL that is asked for: servers read no longer ones.
+        private const int MostUrl = 2048;
+
         // Null when it is not an http URL that can be asked for.
         public static RevocationUrl Parse(string url, string userAgent)
         {
-            if (!url.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || !Texts.IsPlain(url))
+            if (!url.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || !Texts.IsPlain(url) || url.Length > MostUrl)
                 return null;
             string rest = url.Substring(7).Split('#')[0];
             int cut = rest.IndexOfAny(new char[] { '/', '?' });
@@ -53,7 +55,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
                 {
                     // The plain URL where the issuer was not seen.
                     Certificate issuer = all.FirstOrDefault(other => other.Subject.SequenceEqual(one.Issuer));
-                    if (issuer != null)
+                    if (issuer != null && one.HasUsualSerial)
                         responder.Target.Get = responder.Target.Get.TrimEnd('/') + "/" + one.OcspRequest(issuer);
                     urls.Add(responder);
                 }
@@ -72,6 +74,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
         private static readonly byte[] Sha1Algorithm = { 0x30, 9, 6, 5, 0x2b, 0x0e, 3, 2, 0x1a, 5, 0 };
         public readonly byte[] Issuer, Subject;
         public readonly List<string> CrlUrls = new List<string>(), IssuerUrls = new List<string>(), OcspUrls = new List<string>();
+        private const int MostSerial = 64;
         private readonly byte[] serial, key;
 
         // Throws a malformed fault.
@@ -84,9 +87,14 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
             Issuer = body.Part(first + 2).Whole;
             Subject = body.Part(first + 4).Whole;
             key = body.Part(first + 5).Part(1).Content.Skip(1).ToArray();
+            HashSet<string> there = new HashSet<string>();
             foreach (Der extension in body.Parts(0xa3).SelectMany(all => all.Part(0).Parts()))
             {
                 byte[] id = extension.Part(0).Content;
+                if (!there.Add(Texts.Hex(id)))
+                    throw Fault.Malformed("an extension that is there twice");
+                if (!id.SequenceEqual(CrlPoints) && !id.SequenceEqual(AuthorityInfo))
+                    continue;
                 Der value = new Der(new Reader(extension.Parts().Last().Content));
                 if (id.SequenceEqual(CrlPoints))
                 {
@@ -94,7 +102,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
                     IEnumerable<Der> names = value.Parts().SelectMany(point => point.Parts(0xa0)).SelectMany(point => point.Parts(0xa0));
                     CrlUrls.AddRange(names.SelectMany(Urls));
                 }
-                else if (id.SequenceEqual(AuthorityInfo))
+                else
                 {
                     IssuerUrls.AddRange(value.Parts().Where(entry => entry.Part(0).Content.SequenceEqual(CaIssuers)).SelectMany(Urls));
                     OcspUrls.AddRange(value.Parts().Where(entry => entry.Part(0).Content.SequenceEqual(Ocsp)).SelectMany(Urls));
@@ -115,10 +123,14 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
             }
         }
 
+        // Byte by byte, so that what is no ASCII is seen as that.
         private static IEnumerable<string> Urls(Der names)
         {
-            return names.Parts(0x86).Select(name => Encoding.ASCII.GetString(name.Content));
+            return names.Parts(0x86).Select(name => string.Concat(name.Content.Select(one => (char)one)));
         }
+
+        // Certificates have 20 bytes at most (RFC 5280, 4.1.2.2): a responder is asked about no monster.
+        public bool HasUsualSerial { get { return serial.Length <= MostSerial; } }
 
         // RFC 6960, appendix A.1.
         public string OcspRequest(Certificate issuer)
@@ -146,9 +158,16 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRevo
         {
             Tag = from.Number(1);
             int length = from.Number(1);
-            if (length > 0x83)
+            if (length == 0x80 || length > 0x83)
                 throw Fault.Malformed("a DER length that no certificate has");
-            Content = from.Bytes(length < 0x80 ? length : from.Number(length - 0x80));
+            if (length > 0x80)
+            {
+                int width = length - 0x80;
+                length = from.Number(width);
+                if (length < 0x80 || length >> 8 * (width - 1) == 0)
+                    throw Fault.Malformed("a DER length that is longer than it need be");
+            }
+            Content = from.Bytes(length);
         }
 
         // With its header, as DER has it: there is one way only to write it.

@@ -52,6 +52,8 @@ class Reader:
             if not 1 <= width <= 3:
                 raise malformed("a DER length that no certificate has")
             length = self.number(width)
+            if length < 128 or length >> 8 * (width - 1) == 0:
+                raise malformed("a DER length that is longer than it need be")
         content = self.take(length)
         return tag, Reader(content), self._data[start:self._at]
 

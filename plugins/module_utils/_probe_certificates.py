@@ -25,6 +25,10 @@ _OID_COMMON_NAME = b"\x55\x04\x03"
 _SHA1_ALGORITHM = b"\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00"
 _SEQUENCE, _INTEGER, _BIT_STRING, _OCTETS, _OID = 0x30, 0x02, 0x03, 0x04, 0x06
 _URI, _DNS_NAME, _IP_ADDRESS = 0x86, 0x82, 0x87
+_MOST_URL = 2048
+"""Characters of a URL that is asked for: servers read no longer ones."""
+_MOST_SERIAL = 64
+"""Bytes of a serial number that a responder is asked about; certificates have 20 at most (RFC 5280, 4.1.2.2)."""
 
 
 class Certificate(NamedTuple):
@@ -94,6 +98,8 @@ def _extensions(fields: Reader) -> Dict[bytes, bytes]:
         while listed.left:
             extension = listed.inside(_SEQUENCE)
             oid = extension.inside(_OID).rest()
+            if oid in found:
+                raise malformed("an extension that is there twice")
             tag, value, _whole = extension.element()
             found[oid] = (value if tag == _OCTETS else extension.inside(_OCTETS)).rest()
     return found
@@ -101,7 +107,11 @@ def _extensions(fields: Reader) -> Dict[bytes, bytes]:
 
 def parse_certificate(data: bytes) -> Certificate:
     """Raises a malformed Fault."""
-    fields = Reader(data).inside(_SEQUENCE).inside(_SEQUENCE)
+    whole = Reader(data).inside(_SEQUENCE)
+    fields = whole.inside(_SEQUENCE)
+    while whole.left:
+        # Its signature, which is OpenSSL's and the judge's business, but must be there whole.
+        whole.element()
     tag, first, _whole = fields.element()
     serial = (fields.inside(_INTEGER) if tag == 0xA0 else first).rest()
     fields.inside(_SEQUENCE)
@@ -179,7 +189,7 @@ def url_key(place: Place, path: str) -> Tuple[str, int, str]:
 
 def parse_http_url(url: str) -> Optional[RevocationUrl]:
     """None when it is not an http URL that can be asked for."""
-    if not url.lower().startswith("http://") or not PLAIN.fullmatch(url):
+    if not url.lower().startswith("http://") or not PLAIN.fullmatch(url) or len(url) > _MOST_URL:
         return None
     rest = url[7:].split("#", 1)[0]
     match = re.search(r"[/?]", rest)
@@ -188,6 +198,14 @@ def parse_http_url(url: str) -> Optional[RevocationUrl]:
     place = parse_place(authority if has_port else authority + ":80")
     path = get if get.startswith("/") else "/" + get
     return None if place is None else RevocationUrl(url, place, path, path)
+
+
+def _with_request(responder: Optional[RevocationUrl], one: Certificate, issuer: Optional[Certificate]) -> Optional[RevocationUrl]:
+    """The plain URL where the issuer was not seen."""
+    if responder is None or issuer is None or len(one.serial) > _MOST_SERIAL:
+        return responder
+    request = base64.b64encode(ocsp_request(one, issuer)).decode("ascii")
+    return responder._replace(get=responder.path.rstrip("/") + "/" + quote(request, safe=""))
 
 
 def revocation_urls(ders: Iterable[bytes]) -> List[RevocationUrl]:
@@ -202,12 +220,9 @@ def revocation_urls(ders: Iterable[bytes]) -> List[RevocationUrl]:
     found: Dict[Tuple[str, int, str], RevocationUrl] = {}
     for one in certificates:
         issuer = next((other for other in certificates if other.subject == one.issuer), None)
-        for url in one.crl_urls + one.issuer_urls + one.ocsp_urls:
-            named = parse_http_url(url)
-            if named is None:
-                continue
-            if url in one.ocsp_urls and issuer is not None:
-                request = base64.b64encode(ocsp_request(one, issuer)).decode("ascii")
-                named = named._replace(get=named.path.rstrip("/") + "/" + quote(request, safe=""))
-            found.setdefault(named.key(), named)
+        urls = [parse_http_url(url) for url in one.crl_urls + one.issuer_urls]
+        urls += [_with_request(parse_http_url(url), one, issuer) for url in one.ocsp_urls]
+        for named in urls:
+            if named is not None:
+                found.setdefault(named.key(), named)
     return list(found.values())

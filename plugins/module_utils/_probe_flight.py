@@ -128,9 +128,9 @@ class ServerFlight:
             raise malformed("an alert that is none")
         if body[0] == 2:
             raise Fault("alert", f"the server sent alert {body[1]}", level=2, description=body[1])
-        self.facts["warnings"] = self.facts["warnings"] + [[body[0], body[1]]]
-        if len(self.facts["warnings"]) > _MOST_WARNINGS:
+        if len(self.facts["warnings"]) == _MOST_WARNINGS:
             raise malformed("warnings without an end")
+        self.facts["warnings"] = self.facts["warnings"] + [[body[0], body[1]]]
 
     def _next_message(self) -> bool:
         """Whether a whole message was there."""
@@ -150,7 +150,7 @@ class ServerFlight:
         if kind == _HELLO_REQUEST:
             return
         turn = _TURN.get(kind, 0)
-        if turn <= self._turn or min(turn, 2) > self._turn + 1:
+        if turn <= self._turn or (self._turn < _TURN[_CERTIFICATE] and turn != self._turn + 1):
             raise malformed(f"handshake message {kind} out of order")
         self._turn = turn
         readers = {

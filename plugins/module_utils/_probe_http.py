@@ -20,6 +20,8 @@ KEPT_HEADERS = frozenset((
 _MOST_HEAD = 64 * 1024
 _MOST_BODY = 512
 _MOST_HEADER = 256
+_BLANKS = " \t"
+"""No other character may be around a value (RFC 9110, 5.6.3)."""
 _STATUS_LINE = re.compile(r"HTTP/1\.[0-9] ([0-9]{3})(?: (.*))?")
 
 
@@ -64,7 +66,7 @@ class Answer:
             await self._read_chunks(facts)
             return
         length = self._header("content-length")
-        if not length:
+        if "content-length" not in self.headers:
             await self._take(None, facts)
         elif re.fullmatch(r"[0-9]{1,18}", length):
             await self._take(int(length), facts)
@@ -76,14 +78,14 @@ class Answer:
         if match is None:
             raise self._malformed("the answer does not begin with an HTTP status line")
         self.status = int(match.group(1))
-        self.reason = (match.group(2) or "").strip()[:_MOST_HEADER]
+        self.reason = (match.group(2) or "").strip(_BLANKS)[:_MOST_HEADER]
 
     def _read_header(self, line: str) -> None:
         name, colon, value = line.partition(":")
-        name = name.strip().lower()
+        name = name.strip(_BLANKS).lower()
         if not name or not colon:
             raise self._malformed("a header line without a name")
-        self.headers.setdefault(name, []).append(value.strip()[:_MOST_HEADER])
+        self.headers.setdefault(name, []).append(value.strip(_BLANKS)[:_MOST_HEADER])
 
     def _header(self, name: str) -> str:
         return self.headers.get(name, [""])[0]
@@ -119,7 +121,7 @@ class Answer:
     async def _read_chunks(self, facts: Facts) -> None:
         self._head_length = 0
         while len(self._body) < _MOST_BODY:
-            size = (await self._line()).partition(";")[0].strip()
+            size = (await self._line()).partition(";")[0].strip(_BLANKS)
             if not re.fullmatch(r"[0-9A-Fa-f]{1,15}", size):
                 raise self._malformed("a chunk without a size")
             if int(size, 16) == 0:
@@ -151,9 +153,9 @@ def challenge_schemes(values: Iterable[str]) -> List[str]:
     schemes: List[str] = []
     for value in values:
         for part in re.sub(r'"[^"]*"?', "", value).split(","):
-            words = part.split()
-            if words and "=" not in words[0] and words[0] not in schemes:
-                schemes.append(words[0])
+            word = re.split("[ \t]", part.strip(_BLANKS))[0]
+            if word and "=" not in word and word not in schemes:
+                schemes.append(word)
     return schemes
 
 

@@ -111,9 +111,18 @@ def parse_place(text: Any) -> Optional[Place]:
     bare = _bare(host)
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         return None
-    if not _HOST.fullmatch(bare) or (":" in bare and bare == host):
+    if not _is_sound(bare) or (":" in bare) != (bare != host):
         return None
     return Place(bare, int(port))
+
+
+def _is_sound(host: str) -> bool:
+    """Fit for a request line, a Host header, SNI and the resolver."""
+    if not _HOST.fullmatch(host):
+        return False
+    if ":" in host:
+        return ip_of(host) is not None
+    return len(host) <= 253 and all(1 <= len(label) <= 63 for label in host.rstrip(".").split("."))
 
 
 def _bare(host: str) -> str:
@@ -199,11 +208,7 @@ class _Options:
 
 def _read_host(options: _Options) -> str:
     bare = _bare(options.text("host"))
-    labels = bare.rstrip(".").split(".")
-    named = len(bare) <= 253 and all(1 <= len(label) <= 63 for label in labels)
-    if not _HOST.fullmatch(bare) or not (named or ip_of(bare)):
-        raise _bad(options.at("host"), "must be a host name or an address")
-    if ":" in bare and not ip_of(bare):
+    if not _is_sound(bare):
         raise _bad(options.at("host"), "must be a host name or an address, without a port")
     return bare
 

@@ -18,6 +18,7 @@ import pytest
 import yaml
 from ansible_collections.appproxy.connector.plugins.module_utils import (
     _probe,
+    _probe_bytes,
     _probe_certificates,
     _probe_faults,
     _probe_flight,
@@ -29,6 +30,7 @@ from ansible_collections.appproxy.connector.plugins.modules import path_info
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509 import ocsp
+from fuzz import samples
 from lab.pki import ISSUING_CERTIFICATE, ISSUING_CRL, ISSUING_CRL_MIRROR, Pki, ocsp_request_of_path, server_context
 
 NAME = "login.example.com"
@@ -219,6 +221,8 @@ MALFORMED = {
     "done without a certificate": record(SERVER_HELLO + message(14, b"")),
     "done without a key exchange": record(SERVER_HELLO + CERTIFICATE + message(14, b"")),
     "done with a body": record(SERVER_HELLO + CERTIFICATE + KEY_EXCHANGE + message(14, b"x")),
+    "done without a certificate, and none is missed later": record(message(2, SERVER_HELLO[4:39] + b"\x00\x9c\x00") + message(14, b"")),
+    "key exchange without a certificate": record(SERVER_HELLO + KEY_EXCHANGE + message(14, b"")),
     "certificate after key exchange": record(SERVER_HELLO + CERTIFICATE + KEY_EXCHANGE + CERTIFICATE),
     "no certificate in it": record(SERVER_HELLO + message(11, b"\x00\x00\x00")),
     "a length beyond the end": record(SERVER_HELLO + message(11, b"\x00\x00\x09\x00\x00\x06\x30\x02")),
@@ -379,6 +383,18 @@ def test_hostile_certificates_end_in_a_typed_error(pki: Pki) -> None:
     assert 100 < len(codes) < 2000
 
 
+def test_a_monster_of_a_certificate_costs_no_observation() -> None:
+    """A serial number of 66,000 bytes once ended the whole look; a responder is not asked about it."""
+    leaf, issuer, _root = samples.ders()
+    at = leaf.index(b"\x02\x02\x03\xe9")
+    fields = _probe_bytes.Reader(leaf).inside(0x30).inside(0x30).rest()
+    start = fields.index(b"\x02\x02\x03\xe9")
+    monster = samples.element(0x30, fields[:start], samples.element(0x02, b"\x01" * 66_000), fields[start + 4:])
+    whole = samples.element(0x30, monster, leaf[at + 4 + len(fields) - start - 4:])
+    assert _probe_certificates.parse_certificate(whole).serial == b"\x01" * 66_000
+    assert [url.get for url in _probe_certificates.revocation_urls([whole, issuer]) if "ocsp" in url.url][:1] == ["/"]
+
+
 def test_urls_of_a_chain_in_the_order_of_sight(pki: Pki) -> None:
     credential = pki.leaf(NAME)
     chain = [one.public_bytes(serialization.Encoding.DER) for one in (credential.certificate, *credential.chain)]
@@ -410,7 +426,10 @@ def test_http_urls(url: str, place: tuple[str, int], get: str) -> None:
     assert (tuple(parsed.place), parsed.get) == (place, get)
 
 
-@pytest.mark.parametrize("url", ["https://a.example/", "ldap:///CN=x", "http://", "http://u@a.example/", "http://a b/", "http://a:0/", ""])
+@pytest.mark.parametrize("url", [
+    "https://a.example/", "ldap:///CN=x", "http://", "http://u@a.example/", "http://a b/", "http://a:0/", "", "http://a..b/",
+    "http://[zz:]:80/", "http://[abc]/", "http://" + "a" * 64 + ".example/", "http://a.example/" + "x" * 3000,
+])
 def test_other_urls_are_left_out(url: str) -> None:
     assert _probe_certificates.parse_http_url(url) is None
 
@@ -490,6 +509,7 @@ def test_answers_without_a_body(status: bytes) -> None:
         (b"HTTP/2 200 OK\r\n\r\n", "malformed"),
         (b"HTTP/1.1 two OK\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", "malformed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "malformed"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 70000 + b"\r\n\r\n", "malformed"),

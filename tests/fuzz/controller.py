@@ -301,8 +301,10 @@ def run_waiver(value: Any) -> str:
     except WaiverError as error:
         assert str(error).startswith("waivers, number 1")
         return "refused"
-    assert str(value["id"]).strip() == waiver.id in FINDINGS
-    assert waiver.reason == str(value["reason"]).strip() != ""
+    assert waiver.id == str(value["id"]).strip()
+    assert waiver.id in FINDINGS
+    assert waiver.reason == str(value["reason"]).strip()
+    assert waiver.reason
     assert waiver.until.isoformat() == str(value["until"]).strip()
     assert not covers(waiver, "APC901", "a:1", "server")
     covers(waiver, waiver.id, "a" * 100 + ".servicebus.windows.net:443", "srv-" + "1" * 100)

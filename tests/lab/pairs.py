@@ -135,4 +135,4 @@ def _second_wave(first: Seen, second: Seen) -> Iterator[Mapping[str, Any]]:
                 urls.setdefault((one["target"], one["url"]), {})[name] = one
     for (target, _url), by in urls.items():
         preferred: Sequence[str] = ("second", "first") if hides(second, first, target) else ("first", "second")
-        yield next(by[name] for name in preferred if name in by)
+        yield [by[name] for name in preferred if name in by][0]

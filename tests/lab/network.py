@@ -41,6 +41,8 @@ PROGRAMS = {"ip": "iproute2", "nft": "nftables", "squid": "squid-openssl", "tiny
 """Program to Debian's package of it."""
 CERTIFICATES = Path("/usr/lib/squid/security_file_certgen")
 PROXY_PORT = 3128
+_ASIDE = 10000
+"""A squid's port for what is led to it is that of the endpoint and this."""
 _CLONE_NEWNET = 0x40000000
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
@@ -122,8 +124,9 @@ class World:
             self._in(self._cloud, "ip", "addr", "add", address, "dev", "up0")
         self._in(self._router, "ip", "route", "add", f"{INSIDE}/32", "via", "20.60.0.2")
         # Without its limit of ICMP a crowd of connections gets some refusals and else silence; that is another fault.
-        self._in(self._router, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", "net.ipv4.icmp_ratelimit=0",
-                 "net.ipv6.icmp.ratelimit=0")
+        # A connection that is led aside comes back by another cable than it went.
+        self._set(self._router, "ipv4/ip_forward=1", "ipv6/conf/all/forwarding=1", "ipv4/icmp_ratelimit=0", "ipv6/icmp/ratelimit=0",
+                  "ipv4/conf/all/rp_filter=0", "ipv4/conf/proxies/rp_filter=0")
         with inside(self._cloud):
             for address in ("0.0.0.0", "::"):
                 cloud = Cloud(self.pki, address=address, ports=(443, 80))
@@ -149,6 +152,14 @@ class World:
     def _in(namespace: str, *words: str, text: str | None = None) -> None:
         _run("ip", "netns", "exec", namespace, *words, text=text)
 
+    @staticmethod
+    def _set(namespace: str, *settings: str) -> None:
+        """Of the kernel, as path=value below /proc/sys/net."""
+        with inside(namespace):
+            for one in settings:
+                path, _is, value = one.partition("=")
+                Path("/proc/sys/net", path).write_text(value, encoding="ascii")
+
     def _close_inside(self, namespace: str, one: Any) -> None:
         """A listener is woken by a connection to itself."""
         with inside(namespace):
@@ -171,35 +182,59 @@ class World:
         self._link(self._router, f"s{number}", f"10.77.{number}.1/24", name, f"10.77.{number}.2/24",
                    f"2603:77:0:{number}::1/64", f"2603:77:0:{number}::2/64")
         self._resolver(stack, name, network.names)
+        for namespace, commands in ((name, network.server), (self._router, network.router)):
+            for command in commands:
+                self._in(namespace, "ip", *command.format(number=number).split())
+
+    def _name_server(self, stack: ExitStack, namespace: str, names: Mapping[str, Any], address: str = "127.0.0.1") -> None:
+        table = {host: next((answer for pattern, answer in names.items() if fnmatchcase(host, pattern)), HERE) for host in self._hosts}
+        with inside(namespace):
+            stack.callback(dns.Server(table, address, port=53).close)
 
     def _resolver(self, stack: ExitStack, namespace: str, names: Mapping[str, Any]) -> None:
         """A name server of the namespace's own, and that it is the one that programs in it ask."""
-        table = {host: next((answer for pattern, answer in names.items() if fnmatchcase(host, pattern)), HERE) for host in self._hosts}
-        with inside(namespace):
-            stack.callback(dns.Server(table, port=53).close)
+        self._name_server(stack, namespace, names)
         folder = Path("/etc/netns") / namespace
         folder.mkdir(parents=True)
         stack.callback(shutil.rmtree, folder)
         (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:2 attempts:2\n", encoding="utf-8")
 
     def _filter(self) -> None:
-        """The router's rules: of each server by its cable, whichever way the packets go."""
-        lines = ["table inet lab {", "chain forward { type filter hook forward priority 0; policy accept;"]
-        numbers = [(self._numbers[one.name], one) for one in self.networks]
-        lines += [f'iifname "s{number}" jump s{number}; oifname "s{number}" jump s{number};' for number, _one in numbers]
-        lines.append("}")
-        for number, one in numbers:
+        """The router's rules: of each server by its cable, of each proxy by its address, whichever way the packets go."""
+        jumps, chains = [], {}
+        for one in self.networks:
+            number = self._numbers[one.name]
+            jumps += [f"iifname s{number} jump s{number}", f"oifname s{number} jump s{number}"]
             only_proxy = [f"iifname s{number} ip daddr != {PROXIES}.0/24 drop", f"iifname s{number} meta nfproto ipv6 drop"]
-            lines += [f"chain s{number} {{", *one.rules, *(only_proxy if one.proxy else ()), "}"]
-        lines.append("}")
+            chains[f"s{number}"] = [*one.rules, *(only_proxy if one.told_proxy else ())]
+            if isinstance(one.proxy, Squid) and one.proxy.rules:
+                jumps += [f"ip {end} {self.proxy_address(one.name)} jump p{number}" for end in ("saddr", "daddr")]
+                chains[f"p{number}"] = list(one.proxy.rules)
+        forward = ["chain forward { type filter hook forward priority 0; policy accept;", *jumps, "}"]
         # What a chain jumps to has to be there first.
-        declared = ["table inet lab {", *(f"chain s{number} {{ }}" for number, _one in numbers), "}"]
-        self._in(self._router, "nft", "-f", "-", text="\n".join([*declared, *lines]) + "\n")
+        declared = ["table inet lab {", *(f"chain {name} {{ }}" for name in chains), "}"]
+        filled = [line for name, rules in chains.items() for line in (f"chain {name} {{", *rules, "}")]
+        self._in(self._router, "nft", "-f", "-", text="\n".join([*declared, "table inet lab {", *filled, *forward, "}"]) + "\n")
+
+    def _lead_aside(self, network: Network, squid: Squid) -> None:
+        """The router sends the server's connections to these ports to the proxies, and there they end at the squid's own ports."""
+        number, address = self._numbers[network.name], self.proxy_address(network.name)
+        for port in squid.takes:
+            for words in (f"rule add iif s{number} ipproto tcp dport {port} lookup {number + 100}",):
+                self._in(self._router, "ip", *words.split())
+        self._in(self._router, "ip", *f"route add default via {PROXIES}.2 table {number + 100}".split())
+        self._set(self._proxies, "ipv4/conf/up0/rp_filter=0")
+        rules = [f"ip saddr 10.77.{number}.2 tcp dport {port} dnat to {address}:{_ASIDE + port}" for port in squid.takes]
+        chain = f"chain s{number} {{ type nat hook prerouting priority dstnat; policy accept;"
+        self._in(self._proxies, "nft", "-f", "-", text="\n".join(["table ip lab {", chain, *rules, "}", "}"]) + "\n")
 
     # -- proxies
 
     def proxy_address(self, name: str) -> str:
         return f"{PROXIES}.{self._numbers[name] + 9}"
+
+    def _proxys_name_server(self, name: str) -> str:
+        return f"127.0.1.{self._numbers[name]}"
 
     def _proxy(self, stack: ExitStack, network: Network) -> None:
         address, folder = self.proxy_address(network.name), self._open / network.name
@@ -207,6 +242,9 @@ class World:
         folder.mkdir()
         shutil.chown(folder, "proxy", "proxy")
         if isinstance(network.proxy, Squid):
+            if network.proxy.names:
+                self._name_server(stack, self._proxies, network.proxy.names, self._proxys_name_server(network.name))
+            self._lead_aside(network, network.proxy)
             (folder / "squid.conf").write_text(self._squid(network.proxy, network.name, folder), encoding="utf-8")
             command = ["squid", "-N", "-f", str(folder / "squid.conf")]
         elif isinstance(network.proxy, Tinyproxy):
@@ -224,34 +262,45 @@ class World:
             _wait_for(address, PROXY_PORT, process, folder)
 
     def _squid(self, squid: Squid, name: str, folder: Path) -> str:
-        bumps = ""
-        if squid.bumps:
+        looks_into = squid.bumps or squid.cuts or 443 in squid.takes
+        tls = ""
+        if looks_into:
             issuing = self.pki.company_issuing
             (folder / "ca.pem").write_bytes(Credential(issuing.certificate, issuing.key, (self.pki.company_root.certificate,)).pem())
             (folder / "roots.pem").write_bytes(self.pki.public_roots.read_bytes())
             _run(str(CERTIFICATES), "-c", "-s", str(folder / "db"), "-M", "4MB")
             for path in (folder, *folder.rglob("*")):
                 shutil.chown(path, "proxy", "proxy")
-            bumps = f" ssl-bump tls-cert={folder / 'ca.pem'} generate-host-certificates=on dynamic_cert_mem_cache_size=4MB"
+            tls = f" ssl-bump tls-cert={folder / 'ca.pem'} generate-host-certificates=on dynamic_cert_mem_cache_size=4MB"
+        address = self.proxy_address(name)
+        aside = [
+            f"{'https_port' if port == 443 else 'http_port'} {address}:{_ASIDE + port} intercept{tls if port == 443 else ''}"
+            for port in squid.takes
+        ]
         inspects = [
             f"sslcrtd_program {CERTIFICATES} -s {folder / 'db'} -M 4MB", "sslcrtd_children 2 startup=1 idle=1",
-            f"tls_outgoing_options cafile={folder / 'roots.pem'}", "acl first at_step SslBump1",
-            "ssl_bump peek first", *(["ssl_bump bump all"] if squid.bumps == EVERYTHING else [
-                f"acl inspected ssl::server_name {' '.join(squid.bumps)}", "ssl_bump bump inspected", "ssl_bump splice all",
-            ]),
-        ] if squid.bumps else []
+            f"tls_outgoing_options cafile={folder / 'roots.pem'}", "acl first at_step SslBump1", "ssl_bump peek first",
+            *_by_server_name("terminate", squid.cuts), *_by_server_name("bump", squid.bumps), "ssl_bump splice all",
+        ] if looks_into else []
         logins = {
             "basic": [f"auth_param basic program /usr/lib/squid/basic_ncsa_auth {os.devnull}", "auth_param basic realm example"],
             "negotiate": [f"auth_param negotiate program {self._denies_all()}", "auth_param negotiate children 1"],
         }.get(squid.login, [])
         known = [f"acl known src 10.77.{self._numbers[name]}.2", "http_access allow known"] if squid.knows_server else []
         asks = ["acl people proxy_auth REQUIRED", "http_access allow people", "http_access deny all"] if squid.login else []
+        # The page is what is sent where `access` denies by "portal".
+        (folder / "portal.html").write_text("<html><body>Log in first.</body></html>\n", encoding="ascii")
         return "\n".join([
-            f"http_port {self.proxy_address(name)}:{PROXY_PORT}{bumps}", "visible_hostname proxy.example", "dns_nameservers 127.0.0.1",
-            "pid_filename none", "access_log none", f"cache_log {folder / 'cache.log'}", f"coredump_dir {folder}", "cache deny all",
-            "pinger_enable off", "shutdown_lifetime 0 seconds", *inspects, *logins, *known, *squid.access, *asks, "http_access allow all",
-            "",
+            f"http_port {address}:{PROXY_PORT}{tls}", *aside, "visible_hostname proxy.example", f"tcp_outgoing_address {address}",
+            f"dns_nameservers {self._proxys_name_server(name) if squid.names else '127.0.0.1'}", "pid_filename none",
+            f"logformat asked %>a %Ss/%>Hs %rm %ru %{{Proxy-Authorization}}>h %{{Authorization}}>h", f"access_log {self.log(name)} asked",
+            f"cache_log {folder / 'cache.log'}", f"coredump_dir {folder}", "cache deny all", "pinger_enable off",
+            "shutdown_lifetime 0 seconds", *inspects, *logins, *known, *squid.access, *asks, "http_access allow all", "",
         ])
+
+    def log(self, name: str) -> Path:
+        """A line for each request to a squid: who, what squid said, method, URL, credentials of both kinds (- where there were none)."""
+        return self._open / name / "access.log"
 
     def _denies_all(self) -> Path:
         """What squid asks about Windows logins: nobody ever gets in."""
@@ -268,7 +317,7 @@ class World:
 
     def _host(self, network: Network, engine: str) -> dict[str, Any]:
         trust = self.pki.trust[network.scenario.trust]
-        way = "direct" if network.proxy is None else f"http://{self.proxy_address(network.name)}:{PROXY_PORT}"
+        way = "direct" if not network.told_proxy else f"http://{self.proxy_address(network.name)}:{PROXY_PORT}"
         variables = {"preflight_tenant_id": TENANT, "preflight_public_roots": str(self.pki.public_roots), "preflight_proxy": way}
         if engine == LOCAL:
             python = self._enters(network, f"{network.name}-python", sys.executable, SSL_CERT_FILE=str(trust), SSL_CERT_DIR="/nonexistent")
@@ -287,6 +336,14 @@ class World:
         path.write_text(f'#!/bin/sh\nPATH=$PATH:/usr/sbin:/sbin\n{exports}{enter} "$@"\n', encoding="utf-8")
         path.chmod(0o755)
         return path
+
+
+def _by_server_name(action: str, names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    if names == EVERYTHING:
+        return [f"ssl_bump {action} all"]
+    return [f"acl {action}s ssl::server_name {' '.join(names)}", f"ssl_bump {action} {action}s"]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

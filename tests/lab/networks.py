@@ -51,9 +51,17 @@ class Squid:
 
     access: tuple[str, ...] = ()
     bumps: tuple[str, ...] = ()
+    cuts: tuple[str, ...] = ()
+    """Server names whose TLS it ends without a word."""
     login: str = ""
     knows_server: bool = False
     """By its address: it needs no login."""
+    takes: tuple[int, ...] = ()
+    """Ports whose connections the router leads to it: then it is no proxy that the server is told of."""
+    names: Mapping[str, Answer] = field(default_factory=dict)
+    """What its name server answers, as of a Network; empty: what the others' does."""
+    rules: tuple[str, ...] = ()
+    """Of nftables, for packets from and to it, in the router."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,16 @@ class Network:
     """Of nftables, for packets from and to the server, in the router."""
     proxy: Squid | Tinyproxy | None = None
     """The only way out, where there is one."""
+    server: tuple[str, ...] = ()
+    """What `ip` is told on the server."""
+    router: tuple[str, ...] = ()
+    """What `ip` is told on the router; {number} is the server's: its cable there is s{number}, its network 10.77.{number}.0/24."""
+
+    @property
+    def told_proxy(self) -> bool:
+        """The server is told to use the proxy, and nothing else leads out."""
+        return self.proxy is not None and not (isinstance(self.proxy, Squid) and self.proxy.takes)
+
     @property
     def name(self) -> str:
         return self.scenario.name
@@ -81,11 +99,11 @@ class Network:
 def _row(
     name: str, says: str, expects: Mapping[str, str] | None = None, verdict: str | None = READY, *, trust: str = "public",
     absent: tuple[str, ...] | None = None, names: Mapping[str, Answer] | None = None, rules: tuple[str, ...] = (),
-    proxy: Squid | Tinyproxy | None = None,
+    proxy: Squid | Tinyproxy | None = None, server: tuple[str, ...] = (), router: tuple[str, ...] = (),
 ) -> Network:
     ids = [id_ for both in expects or {} for id_ in both.split("|")]
     scenario = Scenario(name, says, expects=expects or {}, absent=without(*ids) if absent is None else absent, verdict=verdict, trust=trust)
-    return Network(scenario, names or {}, rules, proxy)
+    return Network(scenario, names or {}, rules, proxy, server, router)
 
 
 NAMES = (
@@ -157,4 +175,53 @@ REAL_PROXIES = (
          absent=without("APC123", "APC125"), proxy=Tinyproxy(ports=(563,))),
 )
 
-NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES)
+_IPV6_FIRST = {EVERY: (CLOUD6, CLOUD)}
+FAMILIES = (
+    _row("net-ipv6-no-route", "The names have both, and the server has IPv6 addresses and no way out for them.", names=_IPV6_FIRST,
+         server=("-6 route del default",)),
+    _row("net-ipv6-rejected", "The names have both, and the router says that it has no way for IPv6.", names=_IPV6_FIRST,
+         rules=("meta nfproto ipv6 reject with icmpv6 no-route",)),
+    _row("net-ipv4-dropped", "The names have both, and what goes out by IPv4, which comes second, is dropped.", {"APC116": WARN},
+         names=_IPV6_FIRST, rules=("meta nfproto ipv4 tcp dport { 80, 443 } drop",)),
+    _row("net-ipv6-only-no-route", "The names have IPv6 addresses alone, and the server has no way out for them.", {"APC114": FAIL},
+         NOT_READY, names={EVERY: (CLOUD6,)}, server=("-6 route del default",)),
+    _row("net-sinkhole", "The name server answers the sign-in with an address that is none.", {"APC103": FAIL}, NOT_READY,
+         absent=without("APC103", "APC111"), names={SIGN_IN: ("0.0.0.0",)}),
+    _row("net-no-resolver", "No name server answers anything.", {"APC102": FAIL}, NOT_READY, names={EVERY: SILENCE},
+         absent=without("APC102", "APC161", "APC902")),
+)
+
+SIZES = (
+    _row("net-small-mtu", "Packets of 1,280 bytes at most come to the server, and the router says so to who sends larger ones.",
+         router=("route replace 10.77.{number}.0/24 dev s{number} mtu 1280",)),
+    _row("net-large-up-lost", "Large packets from the server are lost, and nobody says so.", {"APC135": FAIL}, NOT_READY,
+         absent=without("APC135", "APC902"), rules=("ip saddr 10.77.0.0/16 meta length > 1400 drop",)),
+    _row("net-syn-limited", "The firewall takes 15 new connections a second, and drops the rest without a word.",
+         rules=("tcp flags & (syn|ack) == syn limit rate over 15/second burst 5 packets drop",)),
+)
+
+_REDIRECTED = ("deny_info 302:https://portal.example/login all",)
+FURTHER_PROXIES = (
+    _row("squid-takes-all", "The router leads ports 80 and 443 to a squid that looks at nothing.", proxy=Squid(takes=(80, 443))),
+    _row("squid-takes-80", "The router leads port 80 alone to a squid.", proxy=Squid(takes=(80,))),
+    _row("squid-takes-and-inspects", "The router leads ports 80 and 443 to a squid that inspects, and the server trusts it.",
+         {"APC141": FAIL}, NOT_READY, trust=WITH_COMPANY, absent=_INSPECTED, proxy=Squid(takes=(80, 443), bumps=EVERYTHING)),
+    _row("squid-takes-80-and-redirects", "The router leads port 80 to a squid that sends everybody to a log-in page.", {"APC162": FAIL},
+         NOT_READY, proxy=Squid(takes=(80,), access=(*_REDIRECTED, "http_access deny all"))),
+    _row("squid-cuts-bus", "squid lets CONNECT through, and ends TLS to Service Bus by its name.", {"APC131": FAIL}, NOT_READY,
+         proxy=Squid(cuts=(".servicebus.windows.net",))),
+    _row("squid-takes-and-cuts-bus", "The router leads port 443 to a squid that ends TLS to Service Bus by its name.", {"APC131": FAIL},
+         NOT_READY, proxy=Squid(takes=(443,), cuts=(".servicebus.windows.net",))),
+    _row("squid-redirects", "squid sends everybody to a log-in page first.", {"APC123": FAIL}, NOT_READY,
+         absent=without("APC123"), proxy=Squid(access=(*_REDIRECTED, "http_access deny all"))),
+    _row("squid-way-out-dropped", "The firewall drops what squid sends to port 443.", {"APC124": FAIL}, NOT_READY,
+         proxy=Squid(rules=("tcp dport 443 drop",))),
+    _row("squid-way-out-refused", "The firewall rejects what squid sends to port 443.", {"APC124": FAIL}, NOT_READY,
+         proxy=Squid(rules=("tcp dport 443 reject with icmpx admin-prohibited",))),
+    _row("squid-knows-no-name", "squid's name server knows no name.", {"APC124": FAIL}, NOT_READY, absent=without("APC124", "APC161"),
+         proxy=Squid(names={EVERY: NXDOMAIN})),
+    _row("squid-bus-unknown", "squid's name server knows no name of Service Bus: they exist after the registration only.",
+         {"APC124": UNKNOWN}, INCONCLUSIVE, proxy=Squid(names={BUS: NXDOMAIN})),
+)
+
+NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES)

@@ -93,21 +93,26 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
 
         private void FirstWave(PathRun run)
         {
-            Each(run.First, visit => visit.FromTheStart());
-            board.Change(() => run.First.ForEach(first => first.AddFurther()));
-            Each(run.First.SelectMany(first => first.Further), visit => visit.FromConnect());
-            // Where no address has connected before, the first that does carries the other stages.
-            List<Attempt> carriers = run.First.Where(first => !first.Passed("connect"))
-                .Select(first => first.Further.FirstOrDefault(further => further.Passed("connect"))).Where(one => one != null).ToList();
-            board.Change(() => carriers.ForEach(carrier => carrier.AskFor(name => name != "resolve")));
-            Each(carriers, visit => visit.FromConnect());
+            Wave(run.First);
             Recheck(run);
         }
 
         private void SecondWave(PathRun run)
         {
             board.Change(() => board.PlanSecond(run));
-            Each(run.Second, visit => visit.FromTheStart());
+            Wave(run.Second);
+        }
+
+        private void Wave(List<Attempt> attempts)
+        {
+            Each(attempts, visit => visit.FromTheStart());
+            board.Change(() => attempts.ForEach(first => first.AddFurther()));
+            Each(attempts.SelectMany(first => first.Further), visit => visit.FromConnect());
+            // Where no address has connected before, the first that does carries the other stages.
+            List<Attempt> carriers = attempts.Where(first => !first.Passed("connect"))
+                .Select(first => first.Further.FirstOrDefault(further => further.Passed("connect"))).Where(one => one != null).ToList();
+            board.Change(() => carriers.ForEach(carrier => carrier.AskFor(name => name != "resolve")));
+            Each(carriers, visit => visit.FromConnect());
         }
 
         private void Each(IEnumerable<Attempt> attempts, Action<Visit> look)

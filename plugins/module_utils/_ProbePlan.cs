@@ -125,7 +125,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
                 frozen = true;
                 // What the chains named is due also where there was no time left for it.
                 Runs.ForEach(PlanSecond);
-                IEnumerable<Attempt> attempts = Runs.SelectMany(run => run.FirstWave).Concat(Runs.SelectMany(run => run.Second));
+                IEnumerable<Attempt> attempts = Runs.SelectMany(run => run.FirstWave).Concat(Runs.SelectMany(run => run.SecondWave));
                 seen["platform_hello"] = new Table
                 {
                     { "ok", platformStage.Ok },
@@ -155,7 +155,14 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             First = wanted.Targets.Where(path.Takes).Select(target => new Attempt(wanted, path, target, null)).ToList();
         }
 
-        public IEnumerable<Attempt> FirstWave { get { return First.SelectMany(first => new Attempt[] { first }.Concat(first.Further)); } }
+        public IEnumerable<Attempt> FirstWave { get { return WithFurther(First); } }
+
+        public IEnumerable<Attempt> SecondWave { get { return WithFurther(Second); } }
+
+        private static IEnumerable<Attempt> WithFurther(IEnumerable<Attempt> attempts)
+        {
+            return attempts.SelectMany(first => new Attempt[] { first }.Concat(first.Further));
+        }
     }
 
     // One endpoint over one path at one address. What changes in it changes through the board.
@@ -222,10 +229,12 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             }
         }
 
-        // At further addresses, which are only connected to at first.
+        // At further addresses, which are only connected to at first. Where the target does not ask for them all, only after a first one
+        // that failed at once, as every client goes on to the next one then.
         public void AddFurther()
         {
-            foreach (IPAddress address in Addresses.Skip(1).Where(address => Target.Addresses))
+            bool failed = Ended.ContainsKey("connect") && !Passed("connect") && !TimedOut("connect");
+            foreach (IPAddress address in Addresses.Skip(1).Where(address => Target.Addresses || failed))
             {
                 Attempt further = new Attempt(wanted, path, Target, url) { Address = address };
                 further.AskFor(name => name == "connect");

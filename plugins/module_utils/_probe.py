@@ -74,7 +74,7 @@ async def _further_address(board: Board, earlier: "asyncio.Future[bool]", done: 
 
 
 async def _further_addresses(board: Board, run: Run, first: Attempt) -> None:
-    if not first.target.addresses or len(first.addresses) < 2:
+    if not first.goes_on():
         return
     loop = asyncio.get_running_loop()
     before = loop.create_future()
@@ -101,14 +101,18 @@ async def _recheck(board: Board, run: Run) -> None:
             return
 
 
+async def _wave(board: Board, run: Run, attempts: List[Attempt]) -> None:
+    await _first_addresses(board, run, attempts)
+    await asyncio.gather(*[_further_addresses(board, run, first) for first in attempts])
+
+
 async def _first_wave(board: Board, run: Run) -> None:
-    await _first_addresses(board, run, run.first)
-    await asyncio.gather(*[_further_addresses(board, run, first) for first in run.first])
+    await _wave(board, run, run.first)
     await _recheck(board, run)
 
 
 async def _second_wave(board: Board, run: Run) -> None:
-    await _first_addresses(board, run, board.plan_second_wave(run))
+    await _wave(board, run, board.plan_second_wave(run))
 
 
 async def _both_waves(board: Board, run: Run) -> None:

@@ -85,6 +85,11 @@ class Attempt:
         further.address = address
         return further
 
+    def goes_on(self) -> bool:
+        """Whether the further addresses are connected to: where the target does not ask for them all, only after a first one that failed
+        at once, as every client goes on to the next one then."""
+        return len(self.addresses) > 1 and (self.target.addresses or (self.failed("connect") and not self.failed_with("connect", "timeout")))
+
     def carry(self) -> None:
         """Take a further address through the other stages too."""
         self.due = tuple(stage for stage in STAGES[1:] if self._wants(stage))
@@ -95,6 +100,10 @@ class Attempt:
         before = STAGES[:STAGES.index(stage)]
         again.due = tuple(name for name in again.due if name == stage or (name in before and name not in HELLOS))
         return again
+
+    def failed(self, stage: str) -> bool:
+        ended = self.ended.get(stage)
+        return ended is not None and ended.fault is not None
 
     def failed_with(self, stage: str, code: str) -> bool:
         ended = self.ended.get(stage)
@@ -150,7 +159,11 @@ class Run:
 
     def first_wave(self) -> List[Attempt]:
         """In the order of the request, each followed by those at its further addresses."""
-        return [one for attempt in self.first for one in [attempt, *attempt.further]]
+        return _with_further(self.first)
+
+
+def _with_further(attempts: List[Attempt]) -> List[Attempt]:
+    return [one for attempt in attempts for one in [attempt, *attempt.further]]
 
 
 class Board:
@@ -205,7 +218,7 @@ class Board:
         """What has been seen until now, in the order of the request."""
         first = [attempt for run in self.runs for attempt in run.first_wave()]
         # What the chains named is due also where there was no time left for it.
-        second = [attempt for run in self.runs for attempt in self.plan_second_wave(run)]
+        second = [attempt for run in self.runs for attempt in _with_further(self.plan_second_wave(run))]
         return {
             "platform_hello": self._platform_hello(),
             "attempts": [attempt.as_table() for attempt in first + second],

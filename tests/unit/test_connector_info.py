@@ -950,7 +950,7 @@ def test_further_addresses(tmp_path: Path) -> None:
     port = one.servers.listen(over_tls(one.trusted.context(f"*.{DOMAIN}"), answering(OK_ANSWER)))
     names = [f"{name}.{DOMAIN}" for name in ("living-first", "dead-first")]
     targets: list[dict[str, Any]] = [{"id": f"{name}:{port}", "host": name, "port": port, "tls": True} for name in names]
-    targets.append({**targets[0], "id": "one", "addresses": False})
+    targets += [{**targets[0], "id": "one", "addresses": False}, {**targets[1], "id": "refused", "addresses": False}]
     one.requests["many"] = {"schema": 1, "paths": [{"id": "direct", "ways": ["direct"]}], "targets": targets, "revocation": {"limit": 0}}
     (tmp_path / "many.request.json").write_text(json.dumps(one.requests["many"]), encoding="utf-8")
     one.run(*private)
@@ -966,4 +966,7 @@ def test_further_addresses(tmp_path: Path) -> None:
         (f"{names[1]}:{port}", "::1", {"resolve": "ok", "connect": "error"}),
         (f"{names[1]}:{port}", "127.0.0.1", rest),
         ("one", "127.0.0.1", whole),
+        # Not asked for, and gone on to all the same.
+        ("refused", "::1", {"resolve": "ok", "connect": "error"}),
+        ("refused", "127.0.0.1", rest),
     ]

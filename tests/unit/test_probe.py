@@ -486,6 +486,22 @@ def test_further_addresses_may_be_left_out(look: Look, world: World) -> None:
     assert len(look(target(port=port, addresses=False))["attempts"]) == 1
 
 
+@pytest.mark.usefixtures("two_addresses")
+def test_further_addresses_that_may_be_left_out_are_gone_on_to_after_a_refusal(look: Look, world: World) -> None:
+    port = int(faults.listening_on("127.0.0.2", "127.0.0.3", dead=("127.0.0.1",))(world).rpartition(":")[2])
+    seen = look(target(port=port, addresses=False))
+    assert [codes(attempt["stages"]) for attempt in seen["attempts"]] == [
+        {"resolve": "ok", "connect": "refused"}, dict.fromkeys(("connect", "hello", "handshake", "request"), "ok"), {"connect": "ok"},
+    ]
+
+
+@pytest.mark.usefixtures("two_addresses")
+def test_further_addresses_that_may_be_left_out_are_left_out_after_silence(look: Look, world: World) -> None:
+    port = int(faults.dropped(world).rpartition(":")[2])
+    seen = look(target(port=port, addresses=False), timeouts_ms=SHORT)
+    assert [codes(attempt["stages"]) for attempt in seen["attempts"]] == [{"resolve": "ok", "connect": "timeout"}]
+
+
 # -- rechecks, deadline
 
 
@@ -606,6 +622,18 @@ def test_the_second_wave(look: Look, cloud: Cloud) -> None:
     assert answer["headers"]["content-type"] == ["application/ocsp-response"]
     # SEQUENCE, then ENUMERATED 0, successful: the responder has understood the request.
     assert base64.b64decode(answer["body"])[4:7] == b"\x0a\x01\x00"
+
+
+def test_the_second_wave_goes_on_to_the_next_address(look: Look, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a name has an IPv6 address, too, and the router has no way for it."""
+    here, port = cloud.http.split(":")
+    monkeypatch.setattr(_probe_sockets, "look_up", lambda host: _probe_sockets.Looked(("127.0.0.9", here), None))
+    to = {f"{SIGN_IN}:443": cloud.tls, "crl3.digicert.com:80": f"lists.example:{port}"}
+    seen = look(target(), connect_to=to, revocation={"limit": 1})
+    second = [(attempt["url"], attempt["address"], codes(attempt["stages"])) for attempt in seen["attempts"] if attempt["wave"] == 2]
+    assert second == [
+        (ISSUING_CRL, "127.0.0.9", {"resolve": "ok", "connect": "refused"}), (ISSUING_CRL, here, {"connect": "ok", "request": "ok"}),
+    ]
 
 
 def test_the_second_wave_is_bounded(look: Look, cloud: Cloud) -> None:

@@ -463,6 +463,19 @@ def test_a_port_that_a_proxy_denies_for_all_is_the_ports(judge: Judge) -> None:
     assert some.causes == ["APC123"]
 
 
+def test_a_proxy_that_sends_everybody_to_a_page_denies_no_port(judge: Judge) -> None:
+    sent = {"status": 302, "headers": {"location": ["https://portal.example/login"]}}
+
+    def change(world: World) -> None:
+        world.every("proxy", error("denied", facts=sent), tls=True)
+        world.every("proxy", ok(plain=True, **sent), tls=False)
+        world.every("request", ok(**sent), tls=False)
+
+    judged = judge(change, proxy=PROXY)
+    assert "APC123" in judged.causes
+    assert judged.status("APC125") <= {"unknown", "pass"}
+
+
 # --- samples -------------------------------------------------------------------------------------------------------------
 
 
@@ -515,8 +528,13 @@ def test_through_a_proxy_403_is_policy_and_502_is_not(judge: Judge) -> None:
 
     policy = judge(lambda world: change(world, error("denied", facts={"status": 403})), proxy=PROXY)
     assert (policy.verdict, policy.causes) == ("not_ready", ["APC123"])
-    gone = judge(lambda world: change(world, error("bad_gateway", facts={"status": 502})), proxy=PROXY)
-    assert (gone.verdict, gone.status("APC124")) == ("inconclusive", {"unknown", "pass"})
+    squids = {"status": 503, "headers": {"x-squid-error": ["ERR_DNS_FAIL 0"]}}
+    for facts in ({"status": 502}, {"status": 500}, squids):
+        gone = judge(lambda world, facts=facts: change(world, error("bad_gateway", facts=facts)), proxy=PROXY)
+        assert (gone.verdict, gone.status("APC124")) == ("inconclusive", {"unknown", "pass"})
+    there = {"status": 503, "headers": {"x-squid-error": ["ERR_CONNECT_FAIL 110"]}}
+    failed = judge(lambda world: change(world, error("bad_gateway", facts=there)), proxy=PROXY)
+    assert (failed.verdict, failed.causes) == ("not_ready", ["APC124"])
 
 
 def test_deeper_labels_are_samples_of_their_own(judge: Judge) -> None:

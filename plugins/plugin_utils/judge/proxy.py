@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from ..model import Status
 from ..observe.observation import Stage, StageName, State
+from .addresses import same_site
 from .route import Route, Row, failed, not_run, passed, words
 
 UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED = "APC121", "APC122", "APC123", "APC124", "APC125", "APC126"
@@ -66,9 +67,13 @@ def _server(stage: Stage) -> str:
 
 
 def _denied_in_plain(route: Route, stage: Stage) -> bool:
-    """A plain request has one answer for both: the proxy's refusal looks like the far end's."""
+    """A plain request has one answer for both: the proxy's refusal looks like the far end's. Whom a proxy sends to another site, as to a
+    log-in page, it denies, too."""
     request = route.stage(StageName.REQUEST)
-    return bool(stage.facts.get("plain")) and request is not None and request.facts.get("status") in BLOCK_STATUSES
+    if request is None or not stage.facts.get("plain"):
+        return False
+    location = next(iter(request.facts.get("headers", {}).get("location", ())), "")
+    return request.facts.get("status") in BLOCK_STATUSES or (bool(location) and not same_site(route.endpoint.host, location))
 
 
 def judge_ports(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:

@@ -145,17 +145,17 @@ FIREWALLS = (
          absent=without("APC131", "APC135", "APC161", "APC162", "APC902"), rules=("meta length > 1400 drop",)),
 )
 
-_INSPECTED = without("APC141", "APC145", "APC151", "APC152", "APC146")
+_INSPECTED = without("APC141", "APC145", "APC146", "APC147", "APC151", "APC152")
 REAL_PROXIES = (
     _row("squid-open", "squid lets everybody through, and is the only way out.", proxy=Squid()),
     _row("squid-resolves", "squid knows the names, and the server's name server none.", names={EVERY: NXDOMAIN}, proxy=Squid()),
-    _row("squid-inspects", "squid inspects everything, and the server trusts it.", {"APC141": FAIL}, NOT_READY, trust=WITH_COMPANY,
-         absent=tuple(id_ for id_ in _INSPECTED if id_ != "APC144"), proxy=Squid(bumps=EVERYTHING)),
-    _row("squid-inspects-untrusted", "squid inspects everything, and the server does not trust it.", {"APC141": FAIL}, NOT_READY,
-         absent=tuple(id_ for id_ in _INSPECTED if id_ != "APC144"), proxy=Squid(bumps=EVERYTHING)),
-    _row("squid-inspects-sign-in", "squid inspects the sign-in alone, and the server trusts it.", {"APC141": WARN}, trust=WITH_COMPANY,
-         proxy=Squid(bumps=("login.microsoftonline.com", "login.windows.net"))),
-    _row("squid-inspects-service", "squid inspects the service alone.", {"APC141": FAIL}, NOT_READY, trust=WITH_COMPANY,
+    _row("squid-inspects", "squid inspects everything, and the server trusts it.", {"APC141": FAIL, "APC147": WARN}, NOT_READY,
+         trust=WITH_COMPANY, absent=tuple(id_ for id_ in _INSPECTED if id_ != "APC144"), proxy=Squid(bumps=EVERYTHING)),
+    _row("squid-inspects-untrusted", "squid inspects everything, and the server does not trust it.", {"APC141": FAIL, "APC147": WARN},
+         NOT_READY, absent=tuple(id_ for id_ in _INSPECTED if id_ != "APC144"), proxy=Squid(bumps=EVERYTHING)),
+    _row("squid-inspects-sign-in", "squid inspects the sign-in alone, and the server trusts it.", {"APC141": WARN, "APC147": WARN},
+         trust=WITH_COMPANY, proxy=Squid(bumps=("login.microsoftonline.com", "login.windows.net"))),
+    _row("squid-inspects-service", "squid inspects the service alone.", {"APC141": FAIL, "APC147": WARN}, NOT_READY, trust=WITH_COMPANY,
          absent=_INSPECTED, proxy=Squid(bumps=(".msappproxy.net",))),
     _row("squid-basic", "squid asks for a password.", {"APC122": FAIL, "APC147": WARN}, NOT_READY, proxy=Squid(login="basic")),
     _row("squid-negotiate", "squid asks for a Windows login.", {"APC122": FAIL, "APC147": WARN}, NOT_READY,
@@ -163,8 +163,9 @@ REAL_PROXIES = (
     _row("squid-knows-the-server", "squid asks for a password, and lets this server through by its address.",
          proxy=Squid(login="basic", knows_server=True)),
     _row("squid-443-only", "squid lets port 443 alone through.", {"APC125|APC161|APC162": FAIL}, NOT_READY,
-         absent=without("APC125", "APC161", "APC162", "APC123"), proxy=Squid(access=("acl tls port 443", "http_access deny !tls"))),
-    _row("squid-80-only", "squid lets port 80 alone through.", {"APC125": FAIL}, NOT_READY, absent=without("APC125", "APC123"),
+         absent=without("APC125", "APC161", "APC162", "APC123", "APC147"),
+         proxy=Squid(access=("acl tls port 443", "http_access deny !tls"))),
+    _row("squid-80-only", "squid lets port 80 alone through.", {"APC125": FAIL}, NOT_READY, absent=without("APC125", "APC123", "APC147"),
          proxy=Squid(access=("acl tls port 443", "http_access deny tls"))),
     _row("squid-denies-bus", "squid has a list, and Service Bus is not on it.", {"APC123": FAIL, "APC147": WARN}, NOT_READY,
          proxy=Squid(access=("acl bus dstdomain .servicebus.windows.net", "http_access deny bus"))),
@@ -172,7 +173,7 @@ REAL_PROXIES = (
          proxy=Squid(access=("acl login dstdomain login.microsoftonline.com login.windows.net", "http_access deny login"))),
     _row("tinyproxy-open", "tinyproxy lets everybody through.", proxy=Tinyproxy()),
     _row("tinyproxy-563-only", "tinyproxy lets CONNECT through to another port.", {"APC123|APC125": FAIL}, NOT_READY,
-         absent=without("APC123", "APC125"), proxy=Tinyproxy(ports=(563,))),
+         absent=without("APC123", "APC125", "APC147"), proxy=Tinyproxy(ports=(563,))),
 )
 
 _IPV6_FIRST = {EVERY: (CLOUD6, CLOUD)}
@@ -184,7 +185,7 @@ FAMILIES = (
     _row("net-ipv4-dropped", "The names have both, and what goes out by IPv4, which comes second, is dropped.", {"APC116": WARN},
          names=_IPV6_FIRST, rules=("meta nfproto ipv4 tcp dport { 80, 443 } drop",)),
     _row("net-ipv6-only-no-route", "The names have IPv6 addresses alone, and the server has no way out for them.", {"APC114": FAIL},
-         NOT_READY, names={EVERY: (CLOUD6,)}, server=("-6 route del default",)),
+         NOT_READY, absent=without("APC114", "APC161"), names={EVERY: (CLOUD6,)}, server=("-6 route del default",)),
     _row("net-sinkhole", "The name server answers the sign-in with an address that is none.", {"APC103": FAIL}, NOT_READY,
          absent=without("APC103", "APC111"), names={SIGN_IN: ("0.0.0.0",)}),
     _row("net-no-resolver", "No name server answers anything.", {"APC102": FAIL}, NOT_READY, names={EVERY: SILENCE},
@@ -196,8 +197,8 @@ SIZES = (
          router=("route replace 10.77.{number}.0/24 dev s{number} mtu 1280",)),
     _row("net-large-up-lost", "Large packets from the server are lost, and nobody says so.", {"APC135": FAIL}, NOT_READY,
          absent=without("APC135", "APC902"), rules=("ip saddr 10.77.0.0/16 meta length > 1400 drop",)),
-    _row("net-syn-limited", "The firewall takes 15 new connections a second, and drops the rest without a word.",
-         rules=("tcp flags & (syn|ack) == syn limit rate over 15/second burst 5 packets drop",)),
+    _row("net-syn-limited", "The firewall takes 40 new connections a second, and drops the rest without a word.",
+         rules=("tcp flags & (syn|ack) == syn limit rate over 40/second burst 20 packets drop",)),
 )
 
 _REDIRECTED = ("deny_info 302:https://portal.example/login all",)
@@ -205,23 +206,25 @@ FURTHER_PROXIES = (
     _row("squid-takes-all", "The router leads ports 80 and 443 to a squid that looks at nothing.", proxy=Squid(takes=(80, 443))),
     _row("squid-takes-80", "The router leads port 80 alone to a squid.", proxy=Squid(takes=(80,))),
     _row("squid-takes-and-inspects", "The router leads ports 80 and 443 to a squid that inspects, and the server trusts it.",
-         {"APC141": FAIL}, NOT_READY, trust=WITH_COMPANY, absent=_INSPECTED, proxy=Squid(takes=(80, 443), bumps=EVERYTHING)),
-    _row("squid-takes-80-and-redirects", "The router leads port 80 to a squid that sends everybody to a log-in page.", {"APC162": FAIL},
-         NOT_READY, proxy=Squid(takes=(80,), access=(*_REDIRECTED, "http_access deny all"))),
+         {"APC141": FAIL, "APC147": WARN}, NOT_READY, trust=WITH_COMPANY, absent=_INSPECTED,
+         proxy=Squid(takes=(80, 443), bumps=EVERYTHING)),
+    _row("squid-takes-80-and-redirects", "The router leads port 80 to a squid that sends everybody to a log-in page.",
+         {"APC162": FAIL, "APC147": WARN}, NOT_READY, proxy=Squid(takes=(80,), access=(*_REDIRECTED, "http_access deny all"))),
     _row("squid-cuts-bus", "squid lets CONNECT through, and ends TLS to Service Bus by its name.", {"APC131": FAIL}, NOT_READY,
          proxy=Squid(cuts=(".servicebus.windows.net",))),
     _row("squid-takes-and-cuts-bus", "The router leads port 443 to a squid that ends TLS to Service Bus by its name.", {"APC131": FAIL},
          NOT_READY, proxy=Squid(takes=(443,), cuts=(".servicebus.windows.net",))),
-    _row("squid-redirects", "squid sends everybody to a log-in page first.", {"APC123": FAIL}, NOT_READY,
-         absent=without("APC123"), proxy=Squid(access=(*_REDIRECTED, "http_access deny all"))),
+    _row("squid-redirects", "squid sends everybody to a log-in page first.", {"APC123": FAIL, "APC147": WARN}, NOT_READY,
+         absent=without("APC123", "APC147", "APC162"), proxy=Squid(access=(*_REDIRECTED, "http_access deny all"))),
     _row("squid-way-out-dropped", "The firewall drops what squid sends to port 443.", {"APC124": FAIL}, NOT_READY,
          proxy=Squid(rules=("tcp dport 443 drop",))),
-    _row("squid-way-out-refused", "The firewall rejects what squid sends to port 443.", {"APC124": FAIL}, NOT_READY,
+    _row("squid-way-out-refused", "The firewall rejects what squid sends to port 443.", {"APC124": FAIL, "APC147": WARN}, NOT_READY,
          proxy=Squid(rules=("tcp dport 443 reject with icmpx admin-prohibited",))),
-    _row("squid-knows-no-name", "squid's name server knows no name.", {"APC124": FAIL}, NOT_READY, absent=without("APC124", "APC161"),
+    _row("squid-knows-no-name", "squid's name server knows no name.", {"APC124": FAIL, "APC147": WARN}, NOT_READY,
+         absent=without("APC124", "APC147", "APC161"),
          proxy=Squid(names={EVERY: NXDOMAIN})),
     _row("squid-bus-unknown", "squid's name server knows no name of Service Bus: they exist after the registration only.",
-         {"APC124": UNKNOWN}, INCONCLUSIVE, proxy=Squid(names={BUS: NXDOMAIN})),
+         {"APC124": UNKNOWN}, INCONCLUSIVE, absent=without("APC124", "APC147"), proxy=Squid(names={BUS: NXDOMAIN})),
 )
 
 NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES)

@@ -88,7 +88,8 @@ class Attempt:
     def goes_on(self) -> bool:
         """Whether the further addresses are connected to: where the target does not ask for them all, only after a first one that failed
         at once, as every client goes on to the next one then."""
-        return len(self.addresses) > 1 and (self.target.addresses or (self.failed("connect") and not self.failed_with("connect", "timeout")))
+        failed_at_once = self.failed("connect") and not self.failed_with("connect", "timeout")
+        return len(self.addresses) > 1 and (self.target.addresses or failed_at_once)
 
     def carry(self) -> None:
         """Take a further address through the other stages too."""

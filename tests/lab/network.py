@@ -293,7 +293,7 @@ class World:
         return "\n".join([
             f"http_port {address}:{PROXY_PORT}{tls}", *aside, "visible_hostname proxy.example", f"tcp_outgoing_address {address}",
             f"dns_nameservers {self._proxys_name_server(name) if squid.names else '127.0.0.1'}", "pid_filename none",
-            f"logformat asked %>a %Ss/%>Hs %rm %ru %{{Proxy-Authorization}}>h %{{Authorization}}>h", f"access_log {self.log(name)} asked",
+            "logformat asked %>a %Ss/%>Hs %rm %ru %{Proxy-Authorization}>h %{Authorization}>h", f"access_log {self.log(name)} asked",
             f"cache_log {folder / 'cache.log'}", f"coredump_dir {folder}", "cache deny all", "pinger_enable off",
             "shutdown_lifetime 0 seconds", *inspects, *logins, *known, *squid.access, *asks, "http_access allow all", "",
         ])

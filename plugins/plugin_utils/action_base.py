@@ -9,6 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY. The only part of plugin_utils that imports Ans
 from __future__ import annotations
 
 import fcntl
+import gc
 import hashlib
 import json
 import os
@@ -170,6 +171,9 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
+        # This process is a fork of all of Ansible and ends with the task. To look through what it inherited for garbage copies that
+        # memory, and takes several times as long as judging.
+        gc.freeze()
         variables = task_vars or {}
         args = options_of(self, JUDGING_OPTIONS)
         host = str(variables["inventory_hostname"])

@@ -21,8 +21,7 @@ from .catalogue.registration import IDENTITY_CLOUDS
 from .catalogue.version import VERSION
 from .entra.credentials import Secrets, read_secrets
 from .entra.evidence import BadToken, Claims, Entra, Realm
-from .entra.libraries import MISSING
-from .entra.look import DEVICE_CODE, PASSWORD, UnusableError, Wanted, look
+from .entra.wanted import DEVICE_CODE, PASSWORD, UnusableError, Wanted
 from .judge.admin import AdminJudgement, Asked, judge_admin
 from .judge.fold import fold
 from .judge.observed import library_missing, not_understood
@@ -164,6 +163,10 @@ def _looked(options: AdminOptions, show: Callable[[str], None]) -> tuple[Entra, 
     entra = Entra()
     if not options.anything:
         return entra, judge_admin(entra, options.asked)
+    # Here, since MSAL and httpx take long to load: who asks nothing does not wait for them.
+    from .entra.libraries import MISSING  # noqa: PLC0415
+    from .entra.look import look  # noqa: PLC0415
+
     if MISSING is not None:
         return entra, _only(library_missing(MISSING))
     try:

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
@@ -25,7 +28,8 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.admin import (
 )
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue import calls, registration, signin_errors
 from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.findings import FINDINGS
-from ansible_collections.appproxy.connector.plugins.plugin_utils.entra import credentials, transport
+from ansible_collections.appproxy.connector.plugins.plugin_utils.entra import credentials, libraries, transport
+from ansible_collections.appproxy.connector.plugins.plugin_utils.entra import look as look_room
 from ansible_collections.appproxy.connector.plugins.plugin_utils.entra.claims import read_claims
 from ansible_collections.appproxy.connector.plugins.plugin_utils.entra.evidence import (
     BadToken,
@@ -544,7 +548,7 @@ def test_what_was_not_looked_at_is_said() -> None:
 
 
 def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(admin_room, "MISSING", "msal")
+    monkeypatch.setattr(libraries, "MISSING", "msal")
     found = result()
     assert [(one["id"], one["status"]) for one in found["findings"]] == [("APC905", "unknown")]
     assert "msal" in found["msg"]
@@ -553,11 +557,26 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not nothing["failed"]
 
 
+def test_who_asks_nothing_does_not_wait_for_the_libraries() -> None:
+    """They take longer to load than Ansible itself. In a process of its own: here they are loaded already."""
+    source = (
+        "import sys\n"
+        f"from {admin_room.__name__} import Surroundings, admin, parse_admin_options\n"
+        "from datetime import datetime, timezone\n"
+        "now = lambda: datetime.now(timezone.utc)\n"
+        "result = admin(parse_admin_options({'tenant_id': 'none'}, {}, now(), Surroundings()), now, print)\n"
+        "print(result['verdict'], sorted({'msal', 'httpx', 'jwt'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", source], env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "ready []\n", done.stderr
+
+
 def test_a_crash_is_unknown_and_tells_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_args: Any) -> None:
         raise RuntimeError("canary")
 
-    monkeypatch.setattr(admin_room, "look", crash)
+    monkeypatch.setattr(look_room, "look", crash)
     found = result()
     assert [(one["id"], one["status"]) for one in found["findings"]] == [("APC906", "unknown")]
     assert "canary" not in str(found)

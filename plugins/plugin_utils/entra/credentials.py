@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..options import OptionError
-from .libraries import MISSING, load_pem_private_key, pkcs12, x509
-from .signin import Credential
+from .wanted import Credential
 
 TOKEN_ENV = "APPPROXY_REGISTRATION_TOKEN"
 ENVIRONMENT: Mapping[str, tuple[str, ...]] = {
@@ -131,7 +130,7 @@ def _certificate(path: str, password: str | None) -> Credential:
     except OSError as error:
         raise OptionError(f"client_certificate: '{path}' cannot be read on the controller ({error.strerror}).") from None
     pem = b"-----BEGIN" in raw
-    if MISSING is None and not _opens(raw, pem, password.encode() if password else None):
+    if not _opens(raw, pem, password.encode() if password else None):
         raise OptionError(
             f"client_certificate: '{path}' holds no certificate with its key (PEM in one file, or PKCS#12), or "
             "client_certificate_password does not open it."
@@ -144,6 +143,12 @@ def _certificate(path: str, password: str | None) -> Credential:
 
 
 def _opens(raw: bytes, pem: bool, passphrase: bytes | None) -> bool:
+    """Also where the libraries are missing, which has a finding of its own."""
+    # Here, since they take long to load: only who has a certificate waits for them.
+    from .libraries import MISSING, load_pem_private_key, pkcs12, x509  # noqa: PLC0415
+
+    if MISSING is not None:
+        return True
     try:
         if not pem:
             return None not in pkcs12.load_key_and_certificates(raw, passphrase)[:2]

@@ -8,48 +8,15 @@ FOR INTERNAL COLLECTION USE ONLY.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from .claims import read_claims
 from .evidence import NOT_ASKED, BadToken, Claims, Entra, Gap, NotSeen, Person, Realm, Refusal, Role
 from .graph import Graph
-from .signin import Credential, application_token, home_tenant, realm, with_device_code, with_password
+from .signin import application_token, home_tenant, realm, with_device_code, with_password
 from .transport import Transport
-
-PASSWORD, DEVICE_CODE = "password", "device_code"
-
-
-class UnusableError(Exception):
-    """The environment or ca_path cannot be used; one line."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What to look at. Nothing of it shows in its repr."""
-
-    tenant_id: str
-    upn: str | None
-    checks: Sequence[str]
-    authority: str
-    graph: str
-    resource: str
-    """Whom a token for Graph is asked for; a relay in a closed network has another address, and the same resource."""
-    seconds: float
-    ca_path: str | None = None
-    token: str | None = None
-    client_id: str | None = None
-    credential: Credential | None = None
-    sign_in: str | None = None
-    password: str | None = None
-    sign_in_seconds: float = 300
-    connectors: bool = False
-
-    def __repr__(self) -> str:
-        return "Wanted(...)"
-
-    def asks(self, *ids: str) -> bool:
-        return bool(set(ids).intersection(self.checks))
+from .wanted import DEVICE_CODE, PASSWORD, UnusableError, Wanted
 
 
 def look(wanted: Wanted, show: Callable[[str], None]) -> Entra:

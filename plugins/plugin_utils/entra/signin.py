@@ -22,6 +22,7 @@ from .claims import read_claims
 from .evidence import BadToken, Claims, Gap, NotSeen, Realm, Refusal, Seen
 from .libraries import msal
 from .transport import NotOfTheCatalogueError, Transport, UnreachableError, json_of
+from .wanted import Credential
 
 _CODE = re.compile(r"AADSTS(\d+)")
 NO_SUCH_TENANT = 90002
@@ -83,10 +84,6 @@ def _host(url: Any) -> str | None:
         return f"{parts.hostname}:{parts.port or 443}" if parts.scheme == "https" and parts.hostname else None
     except ValueError:
         return None
-
-
-Credential = str | Mapping[str, str]
-"""As MSAL takes it: a secret, or a map of a certificate or an assertion."""
 
 
 def application_token(

@@ -594,6 +594,21 @@ def test_with_every_chain_forged_the_catalogue_is_the_source(judge: Judge) -> No
     assert judged.status("APC161", "crl3.digicert.com:80") == {"fail"}
 
 
+def test_with_every_chain_forged_lists_make_up_for_a_responder(judge: Judge) -> None:
+    def change(world: World, *down: str) -> None:
+        for endpoint in world.endpoints:
+            if endpoint.tls:
+                inspected(world, endpoint.id, trusted=True)
+        world.second.clear()
+        for host in down:
+            world.stage(f"{host}:80", "connect", error("timeout"))
+
+    judged = judge(lambda world: change(world, "ocsp.digicert.com"))
+    assert judged.status("APC161", "ocsp.digicert.com:80") == {"warn"}
+    judged = judge(lambda world: change(world, "ocsp.digicert.com", "crl3.digicert.com"))
+    assert judged.status("APC161", "ocsp.digicert.com:80") == judged.status("APC161", "crl3.digicert.com:80") == {"fail"}
+
+
 def test_an_ocsp_answer_that_knows_nothing_of_the_certificate_is_no_source(judge: Judge) -> None:
     unauthorized = whole(b"\x30\x03\x0a\x01\x06", "application/ocsp-response")
     alone = judge(lambda world: (world.fetched("http://crl", error("timeout"), "connect"), world.fetched(OCSP_URL, unauthorized)))

@@ -270,6 +270,10 @@ def judge_revocation(path: str, routes: Sequence[Route], of_chains: Sequence[Rou
         named += [row for row in _of_certificate(path, sources, attempts, needed) if row not in named]
     yield from named
     asked = {row.endpoint.id for row in named if row.endpoint}
-    for route in routes:
-        if route.deferred and route.endpoint.id not in asked:
-            yield from _rows(path, _catalogues(route), replace(route.endpoint, needed=route.endpoint.needed and not certificates))
+    of_the_catalogue = [(route.endpoint, _catalogues(route)) for route in routes if route.deferred and route.endpoint.id not in asked]
+    # Which list stands beside which responder only a certificate says: without one, lists make up for responders where all are up.
+    lists = [fetch.outcome for endpoint, fetch in of_the_catalogue if endpoint.needed and endpoint.host not in OCSP_HOSTS]
+    enough = bool(lists) and set(lists) == {Outcome.GOOD}
+    for endpoint, fetch in of_the_catalogue:
+        spare = bool(certificates) or (enough and endpoint.host in OCSP_HOSTS)
+        yield from _rows(path, fetch, replace(endpoint, needed=endpoint.needed and not spare))

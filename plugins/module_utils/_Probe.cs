@@ -77,13 +77,15 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             Stage stage;
             PlatformHello hello = PlatformHello.Look(board.Sockets, Math.Min(board.Wanted.Ms["hello"], 3000), out stage);
             board.SetPlatform(hello, stage);
+            // The last is for what the rechecks have found. They come late, since they may take all the time that is left.
+            Action<PathRun>[] phases = { run => Wave(run.First), SecondWave, Recheck, SecondWave };
             if (wanted.RevocationPaths == null)
             {
-                EachRun(run => { FirstWave(run); SecondWave(run); });
+                EachRun(run => Array.ForEach(phases, phase => phase(run)));
                 return;
             }
-            EachRun(FirstWave);
-            EachRun(SecondWave);
+            // One path asks for what the chains of all paths name.
+            Array.ForEach(phases, EachRun);
         }
 
         private void EachRun(Action<PathRun> look)
@@ -91,16 +93,11 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             Threads.Each(board.Runs, board.Runs.Count, run => board.Guard(() => look(run)));
         }
 
-        private void FirstWave(PathRun run)
-        {
-            Wave(run.First);
-            Recheck(run);
-        }
-
         private void SecondWave(PathRun run)
         {
-            board.Change(() => board.PlanSecond(run));
-            Wave(run.Second);
+            List<Attempt> planned = null;
+            if (board.Change(() => planned = board.PlanSecond(run)))
+                Wave(planned);
         }
 
         private void Wave(List<Attempt> attempts)
@@ -126,16 +123,24 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             }));
         }
 
-        // More than half of the first attempts timed out at one stage: one of them alone, with a fresh look-up.
+        // What was lost among all the others, once more from the start and alone, in order, until one is lost again: then it is the
+        // path that loses them. One that stands takes the place of its first try.
         private void Recheck(PathRun run)
         {
-            string stage = Stage.Order.Where(name => !Stage.Further.ContainsKey(name)).FirstOrDefault(name => run.First.Count(first => first.TimedOut(name)) * 2 > run.First.Count);
-            if (stage == null)
-                return;
-            board.Names.Forget();
-            Attempt again = run.First.First(first => first.TimedOut(stage)).Again(stage);
-            if (board.Change(() => run.Recheck = again))
+            for (int place = 0; place < run.First.Count; place++)
+            {
+                int here = place;
+                string stage = run.First[here].Lost();
+                if (stage == null)
+                    continue;
+                Attempt again = run.First[here].Again();
+                board.Names.Forget();
+                if (!board.Change(() => run.Rechecks.Add(new KeyValuePair<string, Attempt>(stage, again))))
+                    return;
                 new Visit(board, again).FromTheStart();
+                if (again.Lost() != null || !board.Change(() => run.First[here] = again))
+                    return;
+            }
         }
     }
 

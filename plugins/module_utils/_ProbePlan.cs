@@ -102,19 +102,18 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             return names;
         }
 
-        // The second wave: what the chains of the first have named, of the path's own or, as the request has it, of all.
-        public void PlanSecond(PathRun run)
+        // The second wave: what the chains of the first have named, of the path's own or, as the request has it, of all; without what
+        // was planned before.
+        public List<Attempt> PlanSecond(PathRun run)
         {
-            if (run.Second != null)
-                return;
             IEnumerable<PathRun> of = Wanted.RevocationPaths == null ? new PathRun[] { run }
                 : Wanted.RevocationPaths.Contains(run.Path.Id) ? Runs : Enumerable.Empty<PathRun>();
             IEnumerable<string> sight = of.SelectMany(one => one.FirstWave).SelectMany(one => one.ChainOf("hello").Concat(one.ChainOf("handshake"))).Distinct();
-            HashSet<string> asked = new HashSet<string>(run.First.Select(first => first.Target)
-                .Where(target => !target.Tls).Select(target => target.PlainUrl));
-            run.Second = RevocationUrl.Of(sight.Select(name => certificates[name]), Wanted.RevocationUserAgent)
-                .Where(url => asked.Add(url.Named)).Take(Wanted.RevocationLimit)
+            List<Attempt> planned = RevocationUrl.Of(sight.Select(name => certificates[name]), Wanted.RevocationUserAgent)
+                .Where(url => run.Asked.Add(url.Named)).Take(Wanted.RevocationLimit - run.Second.Count)
                 .Select(url => new Attempt(Wanted, run.Path, url.Target, url.Url)).ToList();
+            run.Second.AddRange(planned);
+            return planned;
         }
 
         public Table Freeze()
@@ -124,7 +123,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             {
                 frozen = true;
                 // What the chains named is due also where there was no time left for it.
-                Runs.ForEach(PlanSecond);
+                Runs.ForEach(run => PlanSecond(run));
                 IEnumerable<Attempt> attempts = Runs.SelectMany(run => run.FirstWave).Concat(Runs.SelectMany(run => run.SecondWave));
                 seen["platform_hello"] = new Table
                 {
@@ -132,7 +131,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
                     { platformStage.Ok ? "value" : "error", platformStage.Ok ? platformStage.Facts : platformStage.Fault.AsTable() }
                 };
                 seen["attempts"] = Texts.List(attempts.Select(attempt => attempt.AsTable()));
-                seen["rechecks"] = Texts.List(Runs.Where(run => run.Recheck != null).Select(run => run.Recheck.AsRecheck()));
+                seen["rechecks"] = Texts.List(Runs.SelectMany(run => run.Rechecks).Select(again => again.Value.AsRecheck(again.Key)));
                 seen["certificates"] = certificates.ToDictionary(pair => pair.Key, pair => (object)Convert.ToBase64String(pair.Value));
             }
             Sockets.CloseAll();
@@ -145,14 +144,17 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
         public readonly PathSpec Path;
         // Each target at its first address; then what more there is to see.
         public readonly List<Attempt> First;
-        public Attempt Recheck;
-        // Null until it is planned.
-        public List<Attempt> Second;
+        // The stage in question, and what was tried again.
+        public readonly List<KeyValuePair<string, Attempt>> Rechecks = new List<KeyValuePair<string, Attempt>>();
+        public readonly List<Attempt> Second = new List<Attempt>();
+        // URLs of revocation that are an attempt's already.
+        public readonly HashSet<string> Asked;
 
         public PathRun(Request wanted, PathSpec path)
         {
             Path = path;
             First = wanted.Targets.Where(path.Takes).Select(target => new Attempt(wanted, path, target, null)).ToList();
+            Asked = new HashSet<string>(First.Select(first => first.Target).Where(target => !target.Tls).Select(target => target.PlainUrl));
         }
 
         public IEnumerable<Attempt> FirstWave { get { return WithFurther(First); } }
@@ -168,6 +170,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
     // One endpoint over one path at one address. What changes in it changes through the board.
     internal sealed class Attempt
     {
+        private static readonly string[] Refusals = { "refused", "reset", "unreachable" };
         public readonly TargetSpec Target;
         // Whom to ask for: the endpoint, or what connect_to puts in its place.
         public readonly Place Endpoint;
@@ -242,13 +245,21 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             }
         }
 
-        // From the start as far as a stage; hellos on the way there are left out, since they bar nothing.
-        public Attempt Again(string stage)
+        // The same from the start, at the first address; what was seen at further ones stays.
+        public Attempt Again()
         {
             Attempt again = new Attempt(wanted, path, Target, url);
-            List<string> before = Stage.Order.TakeWhile(name => name != stage).ToList();
-            again.AskFor(name => name == stage || (!Stage.IsHello(name) && before.Contains(name)));
+            again.Further.AddRange(Further);
             return again;
+        }
+
+        // The stage at which it was lost in a way that a crowd of connections can be the cause of; null where it was not. Hellos bar
+        // nothing.
+        public string Lost()
+        {
+            if (Ended.ContainsKey("connect") && !Passed("connect") && Refusals.Contains(Ended["connect"].Fault.Code))
+                return "connect";
+            return Stage.Order.FirstOrDefault(name => !Stage.IsHello(name) && TimedOut(name));
         }
 
         public bool Passed(string name)
@@ -282,11 +293,12 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             };
         }
 
-        // The stage in question is the last that is due; where an earlier one failed, that one is the answer.
-        public Table AsRecheck()
+        // How the stage ended; where an earlier one failed, that one is the answer.
+        public Table AsRecheck(string stage)
         {
-            KeyValuePair<string, Table> last = Stages().Last();
-            return new Table { { "path", path.Id }, { "target", Target.Id }, { "stage", last.Key }, { "result", last.Value } };
+            List<KeyValuePair<string, Table>> told = Stages().ToList();
+            KeyValuePair<string, Table> seen = told.Exists(one => one.Key == stage) ? told.Find(one => one.Key == stage) : told.Last();
+            return new Table { { "path", path.Id }, { "target", Target.Id }, { "stage", seen.Key }, { "result", seen.Value } };
         }
 
         private IEnumerable<KeyValuePair<string, Table>> Stages()

@@ -22,7 +22,7 @@ import time
 from functools import partial
 from typing import Any, Awaitable, Callable, List
 
-from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import FURTHER_HELLOS, STAGES, Attempt, Board, Run
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import Attempt, Board, Run
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_faults import Facts, Fault
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_hello import read_platform_hello
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_request import Request, read_request
@@ -89,16 +89,20 @@ async def _further_addresses(board: Board, run: Run, first: Attempt) -> None:
 
 
 async def _recheck(board: Board, run: Run) -> None:
-    """More than half of the first attempts timed out at one stage: one of them alone, with a fresh look-up."""
-    for name in [stage for stage in STAGES if stage not in FURTHER_HELLOS]:
-        timed_out = [attempt for attempt in run.first if attempt.failed_with(name, "timeout")]
-        if len(timed_out) * 2 > len(run.first):
-            again = timed_out[0].up_to(name)
-            run.rechecks.append(again)
-            board.names.forget()
-            await _first_address(board, again)
-            again.finished = True
+    """What was lost among all the others, once more from the start and alone, in order, until one is lost again: then it is the path
+    that loses them. One that stands takes the place of its first try."""
+    for place, attempt in enumerate(run.first):
+        stage = attempt.lost()
+        if stage is None:
+            continue
+        again = attempt.again()
+        run.rechecks.append((stage, again))
+        board.names.forget()
+        await _first_address(board, again)
+        again.finished = True
+        if again.lost() is not None:
             return
+        run.first[place] = again
 
 
 async def _wave(board: Board, run: Run, attempts: List[Attempt]) -> None:
@@ -108,16 +112,19 @@ async def _wave(board: Board, run: Run, attempts: List[Attempt]) -> None:
 
 async def _first_wave(board: Board, run: Run) -> None:
     await _wave(board, run, run.first)
-    await _recheck(board, run)
 
 
 async def _second_wave(board: Board, run: Run) -> None:
     await _wave(board, run, board.plan_second_wave(run))
 
 
-async def _both_waves(board: Board, run: Run) -> None:
-    await _first_wave(board, run)
-    await _second_wave(board, run)
+_PHASES = (_first_wave, _second_wave, _recheck, _second_wave)
+"""The last is for what the rechecks have found. They come late, since they may take all the time that is left."""
+
+
+async def _all_phases(board: Board, run: Run) -> None:
+    for phase in _PHASES:
+        await phase(board, run)
 
 
 async def _run(board: Board) -> None:
@@ -128,10 +135,11 @@ async def _run(board: Board) -> None:
     except OSError as error:
         board.platform_fault = Fault("protocol", str(error))
     if board.wanted.revocation_paths is None:
-        await asyncio.gather(*[_both_waves(board, run) for run in board.runs])
+        await asyncio.gather(*[_all_phases(board, run) for run in board.runs])
         return
-    await asyncio.gather(*[_first_wave(board, run) for run in board.runs])
-    await asyncio.gather(*[_second_wave(board, run) for run in board.runs])
+    # One path asks for what the chains of all paths name.
+    for phase in _PHASES:
+        await asyncio.gather(*[phase(board, run) for run in board.runs])
 
 
 # ---- entry

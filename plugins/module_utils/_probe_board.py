@@ -95,12 +95,18 @@ class Attempt:
         """Take a further address through the other stages too."""
         self.due = tuple(stage for stage in STAGES[1:] if self._wants(stage))
 
-    def up_to(self, stage: str) -> "Attempt":
-        """The same from the start, as far as a stage; hellos on the way there are left out, since they bar nothing."""
+    def again(self) -> "Attempt":
+        """The same from the start, at the first address; what was seen at further ones stays."""
         again = self._fresh()
-        before = STAGES[:STAGES.index(stage)]
-        again.due = tuple(name for name in again.due if name == stage or (name in before and name not in HELLOS))
+        again.further = self.further
         return again
+
+    def lost(self) -> Optional[str]:
+        """The stage at which it was lost in a way that a crowd of connections can be the cause of; None where it was not. Hellos bar
+        nothing."""
+        if any(self.failed_with("connect", code) for code in ("refused", "reset", "unreachable")):
+            return "connect"
+        return next((name for name in STAGES if name not in HELLOS and self.failed_with(name, "timeout")), None)
 
     def failed(self, stage: str) -> bool:
         ended = self.ended.get(stage)
@@ -140,11 +146,11 @@ class Attempt:
             "port": self.dial.port, "redirected_to": self.redirected.text() if self.redirected else None, "stages": self.stages(),
         }
 
-    def as_recheck(self) -> Facts:
-        """The stage in question is the last that is due; where an earlier one failed, that one is the answer."""
+    def as_recheck(self, stage: str) -> Facts:
+        """How the stage ended; where an earlier one failed, that one is the answer."""
         told = self.stages()
-        stage = list(told)[-1]
-        return {"path": self.path.id, "target": self.target.id, "stage": stage, "result": told[stage]}
+        seen = stage if stage in told else list(told)[-1]
+        return {"path": self.path.id, "target": self.target.id, "stage": seen, "result": told[seen]}
 
 
 class Run:
@@ -154,8 +160,11 @@ class Run:
         self.path = path
         self.targets = [target for target in wanted.targets if path.targets is None or target.id in path.targets]
         self.first = [Attempt(wanted, path, target) for target in self.targets]
-        self.second: Optional[List[Attempt]] = None
-        self.rechecks: List[Attempt] = []
+        self.second: List[Attempt] = []
+        self.asked = {url_key(target.place, target.get) for target in self.targets if not target.tls}
+        """URLs of revocation that are an attempt's already."""
+        self.rechecks: List[Tuple[str, Attempt]] = []
+        """The stage in question, and what was tried again."""
         self.slots = asyncio.Semaphore(wanted.parallel)
 
     def first_wave(self) -> List[Attempt]:
@@ -189,18 +198,20 @@ class Board:
         return digests
 
     def plan_second_wave(self, run: Run) -> List[Attempt]:
-        """Each http URL that the chains of the first wave name, once, and none that a target has asked for already.
+        """Each http URL that the chains of the first wave name, once, and none that a target has asked for already: those that were not
+        planned before.
 
         The chains are the path's own; where the request names paths for it, those of all paths, and on no other path any.
         """
         chosen = self.wanted.revocation_paths
-        if run.second is None:
-            of = [run] if chosen is None else self.runs if run.path.id in chosen else []
-            sight = dict.fromkeys(digest for one in of for attempt in one.first_wave() for digest in attempt.chain())
-            asked = {url_key(target.place, target.get) for target in run.targets if not target.tls}
-            urls = [url for url in revocation_urls(self.certificates[digest] for digest in sight) if url.key() not in asked]
-            run.second = [self._second(run, url) for url in urls[:self.wanted.revocation_limit]]
-        return run.second
+        of = [run] if chosen is None else self.runs if run.path.id in chosen else []
+        sight = dict.fromkeys(digest for one in of for attempt in one.first_wave() for digest in attempt.chain())
+        urls = [url for url in revocation_urls(self.certificates[digest] for digest in sight) if url.key() not in run.asked]
+        urls = urls[:self.wanted.revocation_limit - len(run.second)]
+        planned = [self._second(run, url) for url in urls]
+        run.asked.update(url.key() for url in urls)
+        run.second += planned
+        return planned
 
     def _second(self, run: Run, url: RevocationUrl) -> Attempt:
         target = Target(
@@ -219,10 +230,12 @@ class Board:
         """What has been seen until now, in the order of the request."""
         first = [attempt for run in self.runs for attempt in run.first_wave()]
         # What the chains named is due also where there was no time left for it.
-        second = [attempt for run in self.runs for attempt in _with_further(self.plan_second_wave(run))]
+        for run in self.runs:
+            self.plan_second_wave(run)
+        second = [attempt for run in self.runs for attempt in _with_further(run.second)]
         return {
             "platform_hello": self._platform_hello(),
             "attempts": [attempt.as_table() for attempt in first + second],
-            "rechecks": [attempt.as_recheck() for run in self.runs for attempt in run.rechecks],
+            "rechecks": [again.as_recheck(stage) for run in self.runs for stage, again in run.rechecks],
             "certificates": {digest: base64.b64encode(one).decode("ascii") for digest, one in self.certificates.items()},
         }

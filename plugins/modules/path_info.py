@@ -141,7 +141,7 @@ observation:
             resolve: {state: ok, ms: 4, facts: {name: login.microsoftonline.com, addresses: [192.0.2.10]}}
             connect: {state: error, ms: 31, facts: {}, error: {code: refused, message: "[Errno 111] Connection refused"}}
     rechecks:
-      description: Where more than half of the first attempts of a path timed out alike, one of them tried again alone.
+      description: What was lost among many, tried again alone, and how it ended at the stage at which it was lost first.
       type: list
       elements: dict
       sample: []

@@ -117,6 +117,20 @@ def dropped(world: World) -> str:
     return at(IPV4, listener.getsockname()[1])
 
 
+def lost_at_first(world: World) -> str:
+    """A firewall that counts: of a host of lists it lets the first connection, which is one of many, come to nothing."""
+    met: list[bool] = []
+
+    def serve(connection: socket) -> None:
+        if met:
+            relay(connection, world.cloud.http)
+        else:
+            met.append(True)
+            drain(connection)
+
+    return world.listen(serve)
+
+
 def unreachable(world: World) -> str:
     """No route. The broadcast address has none for TCP on any machine, so that no packet leaves."""
     return "255.255.255.255:443"

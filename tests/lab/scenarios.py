@@ -87,7 +87,7 @@ class Scenario:
         return self.verdict == READY
 
 
-QUIET = ("APC101", "APC102", "APC103", "APC111", "APC112", "APC113", "APC114", "APC115", "APC116")
+QUIET = ("APC101", "APC102", "APC103", "APC111", "APC112", "APC113", "APC114", "APC115", "APC116", "APC117")
 QUIET_TLS = ("APC131", "APC132", "APC133", "APC134", "APC135", "APC136", "APC141", "APC142", "APC143", "APC144", "APC146", "APC213")
 QUIET_HTTP = ("APC147", "APC151", "APC152", "APC153", "APC155", "APC156", "APC161", "APC162")
 QUIET_PROXY = ("APC121", "APC122", "APC123", "APC124", "APC125", "APC126")
@@ -211,6 +211,10 @@ CONNECTIONS = (
     Scenario(
         "denied-locally", "A rule on the server forbids the connection.", {SERVICE: faults.denied_locally},
         expects={"APC115": FAIL}, absent=without("APC115"), verdict=NOT_READY, needs=(NAMESPACE,),
+    ),
+    Scenario(
+        "connections-limited", "A firewall counts connections: of many at once it loses some, and one alone it lets through.",
+        {"crl3.digicert.com:80": faults.lost_at_first}, expects={"APC117": WARN}, absent=without("APC117"),
     ),
     Scenario(
         "second-address-dead", "One of two addresses of the registration name is dead, the one that comes second.",

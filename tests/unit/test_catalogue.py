@@ -56,6 +56,7 @@ DESIGN = {
     "APC114": ("network-unreachable", "network"),
     "APC115": ("tcp-denied-locally", "server"),
     "APC116": ("tcp-partly-reachable", "network"),
+    "APC117": ("connections-limited", "network"),
     "APC121": ("proxy-unreachable", "proxy"),
     "APC122": ("proxy-authentication-required", "proxy"),
     "APC123": ("proxy-denied", "proxy"),
@@ -141,6 +142,7 @@ DESIGN = {
 }
 MILDER = {
     "APC116": Severity.WARNING,
+    "APC117": Severity.WARNING,
     "APC136": Severity.WARNING,
     "APC145": Severity.INFO,
     "APC146": Severity.WARNING,
@@ -155,7 +157,7 @@ MILDER = {
 }
 # Evidence that the judges promise, by id (design and brief of the judges).
 PROMISED = {
-    "APC101": {"name"}, "APC102": {"name", "error"}, "APC103": {"name", "addresses"}, "APC116": {"dead", "alive"},
+    "APC101": {"name"}, "APC102": {"name", "error"}, "APC103": {"name", "addresses"}, "APC116": {"dead", "alive"}, "APC117": {"stage"},
     "APC111": {"addresses", "error"}, "APC112": {"addresses", "error"}, "APC113": {"addresses", "error"},
     "APC114": {"addresses", "error"}, "APC115": {"addresses", "error"}, "APC121": {"error"}, "APC122": {"challenges", "status"},
     "APC123": {"status", "server"}, "APC124": {"status"}, "APC125": {"port"}, "APC126": {"error"}, "APC131": {"error"},

@@ -325,6 +325,20 @@ def answering(*parts: bytes, then: Handler = lambda connection: None) -> Handler
 OK_ANSWER = b"HTTP/1.1 200 OK\r\nServer: lab\r\nContent-Length: 5\r\nX-Secret: no\r\n\r\nhello"
 
 
+def once_silent() -> Handler:
+    """Silent to the first connection; the others are answered."""
+    met: list[bool] = []
+
+    def handle(connection: socket.socket) -> None:
+        if read_head(connection) and not met:
+            met.append(True)
+            connection.recv(1)
+        else:
+            connection.sendall(OK_ANSWER)
+
+    return handle
+
+
 def over_tls(context: ssl.SSLContext, handler: Handler) -> Handler:
     def handle(connection: socket.socket) -> None:
         with context.wrap_socket(connection, server_side=True) as secure:
@@ -564,8 +578,9 @@ def add_deadline(lab: Lab) -> None:
     port = lab.servers.full()
     targets = [lab.target(f"dropped{number}", port, websocket="/x") for number in range(20)]
     lab.request("deadline", targets, deadline_ms=DEADLINE_MS)
-    alike = [lab.target("dropped1", port), lab.target("dropped2", port)]
-    lab.request("recheck", alike, timeouts_ms={"connect": 300})
+    stand = [lab.target(name, lab.servers.listen(once_silent()), tls=False) for name in ("once1", "once2")]
+    lost = [*stand, lab.target("dropped1", port), lab.target("dropped2", port)]
+    lab.request("recheck", lost, timeouts_ms={"connect": 300, "request": 500})
 
 
 def record_flight(lab: Lab, options: str) -> None:
@@ -874,11 +889,20 @@ def test_deadline_is_kept(lab: Lab) -> None:
             assert attempt["stages"][name] == {"state": "not_run", "reason": "deadline"}
 
 
-def test_recheck(lab: Lab) -> None:
-    rechecks = lab.seen("recheck")["rechecks"]
-    assert [(one["path"], one["target"], one["stage"]) for one in rechecks] == [("direct", f"dropped1.{DOMAIN}:443", "connect")]
-    assert error(rechecks[0]["result"]) == "timeout"
-    assert lab.seen("direct")["rechecks"] == []
+def test_what_stands_when_it_is_tried_again_alone_takes_the_place_of_the_first_try(lab: Lab) -> None:
+    """And the next is tried again, until one is lost again."""
+    seen = lab.seen("recheck")
+    assert [(one["path"], one["target"].split(".")[0], one["stage"], one["result"]["state"]) for one in seen["rechecks"]] == [
+        ("direct", "once1", "request", "ok"), ("direct", "once2", "request", "ok"), ("direct", "dropped1", "connect", "error"),
+    ]
+    ended = [list(attempt["stages"].values())[-1] for attempt in seen["attempts"]]
+    assert [one["state"] for one in ended] == ["ok", "ok", "error", "error"]
+    assert [error(one) for one in ended[2:]] == ["timeout", "timeout"]
+
+
+def test_only_what_a_crowd_can_cause_is_tried_again(lab: Lab) -> None:
+    """Of all kinds of failure only the silence of one, which is silent again."""
+    assert [(one["target"], one["stage"]) for one in lab.seen("direct")["rechecks"]] == [(f"silent.{DOMAIN}:443", "handshake")]
 
 
 @pytest.mark.parametrize("name", ["plain", "asks"])

@@ -422,6 +422,22 @@ def test_a_crowd_of_timeouts_is_doubted_when_one_alone_goes_through(judge: Judge
     assert judge(lambda world: change(world, error("timeout"))).status("APC112", LOGIN) == {"fail"}
 
 
+def test_what_was_lost_among_many_and_stood_alone_is_a_warning(judge: Judge) -> None:
+    def change(world: World, *lost: str) -> None:
+        for one in lost:
+            world.stage(one, "connect", error("timeout"))
+        for one in (LOGIN, REGISTRATION):
+            result = error("timeout") if one in lost else ok()
+            world.rechecks.append({"path": "direct", "target": one, "stage": "connect", "result": result})
+
+    judged = judge(change)
+    assert (judged.verdict, judged.causes) == ("ready", ["APC117"])
+    assert set(judged.finding("APC117", "warn")["endpoints"]) == {LOGIN, REGISTRATION}
+    one_lost_again = judge(lambda world: change(world, REGISTRATION))
+    assert one_lost_again.status("APC117", LOGIN) == {"warn"}
+    assert one_lost_again.status("APC112", REGISTRATION) == {"fail"}, "a limit is no excuse for what is lost alone, too"
+
+
 # --- proxy ---------------------------------------------------------------------------------------------------------------
 
 

@@ -505,7 +505,7 @@ def test_further_addresses_that_may_be_left_out_are_left_out_after_silence(look:
 # -- rechecks, deadline
 
 
-def test_one_of_many_that_timed_out_is_tried_again_alone(look: Look, world: World, cloud: Cloud) -> None:
+def test_of_what_was_lost_one_is_tried_again_alone_and_lost_again(look: Look, world: World, cloud: Cloud) -> None:
     dropped = faults.dropped(world)
     seen = look(
         target("a.example"), target("b.example"), target("c.example"), timeouts_ms=SHORT,
@@ -516,30 +516,48 @@ def test_one_of_many_that_timed_out_is_tried_again_alone(look: Look, world: Worl
     assert again["result"]["error"]["code"] == "timeout"
 
 
-def test_a_recheck_that_passes_says_so(look: Look, world: World, cloud: Cloud) -> None:
-    """A box that is silent to the first connection and lets the second through."""
-    first: list[bool] = []
+def once_lost(world: World, first: Callable[[socket.socket], None]) -> str:
+    """A box that does `first` to the first connection, and lets the others through."""
+    met: list[bool] = []
 
     def serve(connection: socket.socket) -> None:
         head, _rest = read_head(connection)
-        if not first:
-            first.append(True)
-            world.closing.wait(2)
-            reset(connection)
+        assert head
+        if not met:
+            met.append(True)
+            first(connection)
         else:
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-        assert head
 
-    seen = look(target("a.example", 80), connect_to={"a.example:80": world.listen(serve)}, timeouts_ms=SHORT)
-    assert codes(stages(seen))["request"] == "timeout"
-    (again,) = seen["rechecks"]
-    assert (again["stage"], again["result"]["state"]) == ("request", "ok")
+    return world.listen(serve)
 
 
-def test_no_recheck_when_half_of_them_timed_out(look: Look, world: World, cloud: Cloud) -> None:
-    to = {"a.example:443": cloud.tls, "b.example:443": faults.dropped(world)}
-    seen = look(target("a.example"), target("b.example"), timeouts_ms=SHORT, connect_to=to)
+def silent(world: World) -> Callable[[socket.socket], None]:
+    def serve(connection: socket.socket) -> None:
+        world.closing.wait(2)
+        reset(connection)
+
+    return serve
+
+
+def test_what_stands_when_it_is_tried_again_alone_takes_the_place_of_the_first_try(look: Look, world: World) -> None:
+    """And the next is tried again, until one is lost again."""
+    to = {"a.example:80": once_lost(world, silent(world)), "b.example:80": once_lost(world, silent(world)),
+          "c.example:80": faults.dropped(world), "d.example:80": once_lost(world, silent(world))}
+    seen = look(*(target(f"{name}.example", 80) for name in "abcd"), connect_to=to, timeouts_ms=SHORT)
+    assert [(one["target"], one["stage"], one["result"]["state"]) for one in seen["rechecks"]] == [
+        ("a.example:80", "request", "ok"), ("b.example:80", "request", "ok"), ("c.example:80", "connect", "error"),
+    ]
+    ended = [list(codes(attempt["stages"]).values())[-1] for attempt in seen["attempts"]]
+    assert ended == ["ok", "ok", "timeout", "timeout"]
+
+
+def test_only_what_a_crowd_can_cause_is_tried_again(look: Look, world: World) -> None:
+    """What was answered was not lost, whatever the answer."""
+    seen = look(target(), connect_to={f"{SIGN_IN}:443": faults.alert(2, 70)(world)})
     assert seen["rechecks"] == []
+    refused = look(target(), connect_to={f"{SIGN_IN}:443": faults.closed_port(world)})
+    assert [(one["stage"], one["result"]["error"]["code"]) for one in refused["rechecks"]] == [("connect", "refused")]
 
 
 DEADLINE = """

@@ -103,6 +103,15 @@ _TCP = (
         hint=f"Change the rule for {{hosts}} from addresses to names ({{alive}} answered, {{dead}} did not). {_RULE}",
         docs=sources.CONNECTORS, more=(sources.SERVICE_TAGS,),
     ),
+    spec(
+        117, "connections-limited", Owner.NETWORK, evidence=("stage",), severity=Severity.WARNING,
+        title="Connections to {hosts} were lost among many, and stood when tried alone",
+        cause="A firewall or proxy on the way limits how many connections one server may open in a second or keep open at once, or packets "
+        "get lost. The check opens at most 16 at once over a path.",
+        hint="On the firewalls and proxies between this server and {hosts}, raise the limit of new and of open connections for each "
+        "source (protection against floods, sessions for each user), or exempt this server from it.",
+        docs=sources.CAPACITY, more=(sources.CONNECTORS,),
+    ),
 )
 
 _PROXY = (

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from ..model import Endpoint, Owner, Phase, Status
-from ..observe.observation import Attempt, Observation, PlatformHello, Stage, StageName, State
+from ..observe.observation import Attempt, Observation, PlatformHello, Recheck, Stage, StageName, State
 from .chain import UNREADABLE, ChainReading, Standing
 from .waivers import Waiver
 
@@ -40,7 +40,9 @@ class Route:
     fetches_no_issuers: bool = False
     """The engine's TLS library builds chains from what was sent and its own store alone (POSIX)."""
     doubted: frozenset[StageName] = frozenset()
-    """Stages at which a lone second try went through on this path: a time-out there may be the probe's own crowd."""
+    """Stages at which every lone second try on this path went through: a time-out there may be the probe's own crowd."""
+    lost_once: StageName | None = None
+    """The stage at which it was lost among many; what is told is the second try, alone."""
 
     @property
     def direct(self) -> bool:
@@ -184,6 +186,11 @@ def _chain(
     return read(tuple(certificates[digest] for digest in dict.fromkeys((*shown, *more)) if digest in certificates), host)
 
 
+def _lost_once(again: Recheck | None, attempts: Sequence[Attempt]) -> StageName | None:
+    stood = again is not None and again.result.ok and _ok(attempts[0], again.stage)
+    return again.stage if again is not None and stood else None
+
+
 def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation, read: ReadChain) -> tuple[Route, ...]:
     """Every path's endpoints, in this order. An endpoint that the observation does not have is left out: observed.py says so."""
     seen: dict[tuple[str, str], list[Attempt]] = {}
@@ -191,6 +198,9 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
         if attempt.wave == 1:
             seen.setdefault((attempt.path, attempt.target), []).append(attempt)
     read_once = lru_cache(maxsize=None)(read)
+    again = {(one.path, one.target): one for one in observation.rechecks}
+    passed_again = {(one.path, one.stage) for one in observation.rechecks if one.result.ok}
+    failed_again = {(one.path, one.stage) for one in observation.rechecks if one.result.state is State.ERROR}
 
     def route(path: str, endpoint: Endpoint) -> Route:
         attempts = tuple(seen[path, endpoint.id])
@@ -203,7 +213,8 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
             hello_chain=_chain(hello, handshake, endpoint.host, observation.certificates, read_once),
             platform_hello=observation.platform_hello,
             fetches_no_issuers=observation.family == "posix",
-            doubted=frozenset(one.stage for one in observation.rechecks if one.path == path and one.result.ok),
+            doubted=frozenset(stage for of, stage in passed_again - failed_again if of == path),
+            lost_once=_lost_once(again.get((path, endpoint.id)), attempts),
         )
 
     return tuple(route(path, endpoint) for path, endpoints in journeys.items() for endpoint in endpoints if (path, endpoint.id) in seen)

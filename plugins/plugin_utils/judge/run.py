@@ -45,7 +45,7 @@ from .route import DIRECT, ReadChain, Route, Row, routes
 from .waivers import Waiver
 
 PER_ROUTE = (
-    dns.judge_dns, tcp.judge_tcp, proxy.judge_proxy, tls.judge_tls, certificate.judge_certificate, http.judge_http,
+    dns.judge_dns, tcp.judge_tcp, tcp.judge_limit, proxy.judge_proxy, tls.judge_tls, certificate.judge_certificate, http.judge_http,
     observed.judge_deadline, observed.judge_complete,
 )
 

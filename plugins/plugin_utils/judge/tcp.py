@@ -1,7 +1,7 @@
 # Copyright (c) 2026 appproxy.connector contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""TCP on direct paths: does a connection to the endpoint's addresses stand.
+"""TCP: does a connection to the endpoint's addresses stand on a direct path, and does it stand beside many others.
 
 FOR INTERNAL COLLECTION USE ONLY. Pure.
 """
@@ -17,7 +17,7 @@ from .observed import NOT_UNDERSTOOD
 from .route import Route, Row, failed, passed, words
 
 BY_CODE = {"refused": "APC111", "timeout": "APC112", "reset": "APC113", "unreachable": "APC114", "denied": "APC115"}
-PARTLY = "APC116"
+PARTLY, LIMITED = "APC116", "APC117"
 IDS = (*BY_CODE.values(), PARTLY)
 
 
@@ -34,6 +34,14 @@ def judge_tcp(route: Route) -> Iterator[Row]:
         return
     yield from (passed(id_, route) for id_ in BY_CODE.values())
     yield from _partly(route, tried, alive, dead)
+
+
+def judge_limit(route: Route) -> Iterator[Row]:
+    """Also of the connections to a proxy, and whatever stands behind them."""
+    if route.lost_once is not None:
+        yield failed(LIMITED, route, {"stage": route.lost_once.value}, status=Status.WARN)
+    elif any(_state(one) is State.OK for one in route.attempts if StageName.CONNECT in one.stages):
+        yield passed(LIMITED, route)
 
 
 def _state(attempt: Attempt) -> State:

@@ -70,9 +70,12 @@ def many(name: str, cases: int, seed: int, both: bool, save: Path) -> int:
             outcome.add(fuzz(name, range(start, min(cases, start + 10_000)), seed, engine))
             # What is loaded and cached at first is no growth.
             before = before or peak()
+            if engine is not None and outcome.failures:
+                break  # After a hang the two are out of step.
         grown = peak() - before
+    done = f"{sum(outcome.words.values())} cases{' by both engines' if engine else ''}"
     print(
-        f"{name}: {cases} cases{' by both engines' if engine else ''}, seed {seed}, {time.monotonic() - began:.0f} s, "
+        f"{name}: {done}, seed {seed}, {time.monotonic() - began:.0f} s, "
         f"peak memory +{grown / 1024:.1f} MiB, slowest {outcome.slowest * 1000:.0f} ms, "
         f"{', '.join(f'{count} {word}' for word, count in outcome.words.most_common())}: {'FAILED' if outcome.failures else 'ok'}",
         flush=True,

@@ -74,7 +74,7 @@ def run_chain(chain: list[bytes]) -> str:
     it is one of the three that the root stands behind."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        read = read_chain(chain, samples.NAME, samples.AT, roots())
+        read = read_chain(chain, samples.AT, roots()).at(samples.NAME)
         if read.standing is Standing.PUBLIC:
             signed = x509.load_der_x509_certificate(chain[0]).tbs_certificate_bytes
             good = [one.tbs_certificate_bytes for one in samples.certificates()]

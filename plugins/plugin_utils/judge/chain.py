@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from enum import Enum
 
@@ -90,6 +90,10 @@ class ChainReading:
     def genuine(self) -> bool:
         """A public chain for this name, in its time: nobody stands between."""
         return self.standing is Standing.PUBLIC and self.name_matches and self.time_ok
+
+    def at(self, host: str) -> ChainReading:
+        """The same, shown by a host of this name."""
+        return replace(self, name_matches=_name_matches(host, self.names))
 
 
 UNREADABLE = ChainReading(Standing.UNREADABLE, "", "", "", (), False, None, None, False)
@@ -253,8 +257,8 @@ def _signature(certificate: x509.Certificate) -> str:
     return algorithm.name if algorithm else ""
 
 
-def read_chain(ders: Sequence[bytes], host: str, at: datetime, roots: Roots) -> ChainReading:
-    """Read what a server sent, the leaf first, for the name `host` at the time `at` (UTC).
+def read_chain(ders: Sequence[bytes], moment: datetime, roots: Roots) -> ChainReading:
+    """Read what a server sent, the leaf first, at a time (UTC), and for no name yet: many hosts show the same.
 
     A certificate that cannot be parsed makes the whole reading UNREADABLE when it is the leaf, and is passed over elsewhere.
     """
@@ -280,10 +284,10 @@ def read_chain(ders: Sequence[bytes], host: str, at: datetime, roots: Roots) -> 
             issuer=name_text(leaf.issuer),
             top=found.top,
             names=names,
-            name_matches=_name_matches(host, names),
+            name_matches=False,
             not_before=times[0][0],
             not_after=times[0][1],
-            time_ok=all(start <= at <= end for start, end in times),
+            time_ok=all(start <= moment <= end for start, end in times),
             lists=tuple(_lists(one) for one in path),
             responders=tuple(_responders(one) for one in path),
             issuer_seen=tuple(any(other.subject == one.issuer for other in pool) for one in path),

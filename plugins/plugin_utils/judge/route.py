@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from ..model import Endpoint, Owner, Phase, Status
@@ -166,7 +165,7 @@ def words(stage: Stage | None) -> str:
     return f"{stage.error.code}: {said}" if said and said != stage.error.code else stage.error.code
 
 
-ReadChain = Callable[[tuple[bytes, ...], str], ChainReading]
+ReadChain = Callable[[tuple[bytes, ...]], ChainReading]
 
 
 def _shown(attempts: Sequence[Attempt], name: StageName) -> tuple[str, ...]:
@@ -183,7 +182,7 @@ def _chain(
         return None
     if shown[0] not in certificates:
         return UNREADABLE
-    return read(tuple(certificates[digest] for digest in dict.fromkeys((*shown, *more)) if digest in certificates), host)
+    return read(tuple(certificates[digest] for digest in dict.fromkeys((*shown, *more)) if digest in certificates)).at(host)
 
 
 def _lost_once(again: Recheck | None, attempts: Sequence[Attempt]) -> StageName | None:
@@ -197,7 +196,6 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
     for attempt in observation.attempts:
         if attempt.wave == 1:
             seen.setdefault((attempt.path, attempt.target), []).append(attempt)
-    read_once = lru_cache(maxsize=None)(read)
     again = {(one.path, one.target): one for one in observation.rechecks}
     passed_again = {(one.path, one.stage) for one in observation.rechecks if one.result.ok}
     failed_again = {(one.path, one.stage) for one in observation.rechecks if one.result.state is State.ERROR}
@@ -209,8 +207,8 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
             endpoint=endpoint,
             path=path,
             attempts=attempts,
-            chain=_chain(handshake or hello, hello, endpoint.host, observation.certificates, read_once),
-            hello_chain=_chain(hello, handshake, endpoint.host, observation.certificates, read_once),
+            chain=_chain(handshake or hello, hello, endpoint.host, observation.certificates, read),
+            hello_chain=_chain(hello, handshake, endpoint.host, observation.certificates, read),
             platform_hello=observation.platform_hello,
             fetches_no_issuers=observation.family == "posix",
             doubted=frozenset(stage for of, stage in passed_again - failed_again if of == path),

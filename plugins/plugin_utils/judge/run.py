@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 
 from ..catalogue.findings import FINDINGS
 from ..model import Area, Endpoint, Finding, Phase, SeenFrom, Status
@@ -259,8 +260,9 @@ def _of_no_server(seen_from: SeenFrom) -> dict[str, str]:
 def judge(endpoints: Sequence[Endpoint], observation: Observation, roots: Roots, asked: Asked) -> Judgement:
     """All judges, then the fold. `endpoints`: those that the verdict is about."""
 
-    def read(ders: tuple[bytes, ...], host: str) -> ChainReading:
-        return read_chain(ders, host, observation.seen_at, roots)
+    @cache
+    def read(ders: tuple[bytes, ...]) -> ChainReading:
+        return read_chain(ders, observation.seen_at, roots)
 
     look = _look(endpoints, observation, asked, read)
     rows = _rows(look, asked)

@@ -6,8 +6,9 @@
     python3 tests/bootstrap.py run python tests/benchmark/speed.py [--json FILE] [--networks healthy dropped proxy]
 
 Compared are: the playbook appproxy.connector.preflight by both engines (`winrm` is PowerShell 7 on this machine behind the lab's WinRM
-server, not Windows), a playbook of one `uri` or `wait_for` task for each endpoint, sslyze (in an environment of its own) and testssl.sh
-where it is on PATH. The others ask for less: no revocation, no WebSocket, no judgement; over a proxy they cannot look at all, but uri.
+server, not Windows), a playbook of one `uri` for each endpoint, one of `win_uri` over the same WinRM, sslyze (in an environment of its own)
+and testssl.sh where it is on PATH. No Windows module runs here: behind `win_uri` stands a stub that answers after a second, and after the
+time-out where all is dropped, so only the protocol is real. The others ask for less: no revocation, no WebSocket, no judgement.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests"), os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(os.pathsep)[0]]
 
+from benchmark import winrm_fleet  # noqa: E402
 from integration.environments import NotInstalledError, installed  # noqa: E402
 from lab import faults  # noqa: E402
 from lab.fleet import Lab, catalogue_endpoints  # noqa: E402
@@ -40,6 +42,8 @@ STATE = Path(os.environ.get("APPPROXY_STATE") or ROOT / ".state").absolute()
 SSLYZE = "sslyze>=6.1,<7"
 TIMEOUT = 6
 """Seconds that a single task waits, as the engines do: one lost SYN still counts."""
+STUB_SECONDS = 1
+"""That a `win_uri` takes on a server: PowerShell has to start, and compile."""
 FEW = 3
 """Endpoints that testssl.sh is shown: it takes them one after the other, at many seconds each."""
 NETWORKS: Mapping[str, Scenario] = {
@@ -128,6 +132,16 @@ def single_tasks(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoint
     return replace(took, remote_tasks=len(endpoints))
 
 
+def windows_tasks(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) -> Took:
+    """`win_uri` for each endpoint, with a stub in PowerShell's place."""
+    seconds = TIMEOUT if scenario.name == "dropped" else STUB_SECONDS
+    try:
+        cost = winrm_fleet.single_checks(folder, 1, 1, seconds, len(endpoints))
+    except NotInstalledError as error:
+        raise NotHereError(f"ansible.windows cannot be installed: {error}") from None
+    return Took(cost.seconds, len(endpoints), cost.cpu_seconds, remote_tasks=round(cost.remote_tasks))
+
+
 def sslyze(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) -> Took:
     """Certificates, TLS 1.2 and 1.3: it has no smaller set that tells as much of TLS."""
     try:
@@ -164,8 +178,8 @@ def testssl(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) ->
 
 
 WAYS: Mapping[str, Way] = {
-    "preflight, local": preflight(LOCAL), "preflight, winrm": preflight(WINRM), "single tasks (uri)": single_tasks, "sslyze": sslyze,
-    "testssl.sh": testssl,
+    "preflight, local": preflight(LOCAL), "preflight, winrm": preflight(WINRM), "single tasks (uri)": single_tasks,
+    "win_uri (stub-timed)": windows_tasks, "sslyze": sslyze, "testssl.sh": testssl,
 }
 
 

@@ -224,7 +224,7 @@ def broken(report: Mapping[str, Any], first: Mapping[str, Any], second: Mapping[
     return said
 
 
-@pytest.mark.parametrize("engine", [LOCAL])
+@pytest.mark.parametrize("engine", [LOCAL, WINRM])
 def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path, state: Path) -> None:
     possible = [one for one in PAIRED if not without(engine) and lacking_here(one) is None]
     if not possible:

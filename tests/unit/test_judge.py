@@ -199,6 +199,13 @@ def test_inspection_of_sign_in_and_service_is_one_cause(judge: Judge) -> None:
     assert judge(change).finding("APC141", "fail")["endpoints"] == [LOGIN, REGISTRATION]
 
 
+def test_a_sign_of_what_is_waived_is_waived_and_not_called_unseen(judge: Judge) -> None:
+    waiver = {"id": "APC141", "until": (NOW + timedelta(days=9)).date().isoformat(), "reason": "known"}
+    judged = judge(lambda world: inspected(world, BOOTSTRAP, trusted=True), waivers=[waiver])
+    assert judged.finding("APC145", "waived")["title"].endswith("did not ask for a client certificate")
+    assert "APC145" not in str(judged.causes) + judged.result["msg"]
+
+
 def test_public_and_untrusted_is_a_missing_root_and_the_servers(judge: Judge) -> None:
     judged = judge(lambda world: world.shows(REGISTRATION, world.leaf, trusted=False))
     assert judged.causes == ["APC144"]

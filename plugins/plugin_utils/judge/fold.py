@@ -88,7 +88,9 @@ def _words(spec: FindingSpec, rows: Sequence[Row], evidence: Mapping[str, Any]) 
     first = rows[0]
     if first.status in _WITHOUT_WORDS:
         return f"{_WITHOUT_WORDS[first.status]}: {spec.name}", ""
-    if first.status in (Status.UNKNOWN, Status.WAIVED) and first.because and not first.evidence:
+    # Waived is what was seen, too: then it has the evidence that its sentence needs.
+    waits = first.status is Status.UNKNOWN or (first.status is Status.WAIVED and bool(spec.evidence))
+    if waits and first.because and not first.evidence:
         return f"{_NOT_SEEN}: {spec.name}", _mend(first.because)
     title = spec.title.format_map(_placeholders(rows, evidence, _SHOWN))
     if first.status is Status.UNKNOWN and spec.owner is not Owner.TOOL and not spec.tells_what_was_not_seen:

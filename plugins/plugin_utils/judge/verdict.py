@@ -68,7 +68,9 @@ def causes(findings: Sequence[Finding]) -> tuple[dict[str, Any], ...]:
     acting = [one for one in findings if one.status in (Status.FAIL, Status.UNKNOWN, Status.WARN)]
     shown = [one for one in acting if not one.because]
     explained = _explained(acting, {one.id for one in shown})
-    hidden = [one for one in acting if one.because and not explained.intersection(one.because)]
+    orphans = [one for one in acting if one.because and not explained.intersection(one.because)]
+    hidden = [one for one in orphans if one.status is Status.UNKNOWN]
+    shown += [one for one in orphans if one.status is not Status.UNKNOWN]
     ordered = sorted(shown, key=lambda one: (ORDER.index(one.status), -len(one.endpoints), one.id))
     waived = frozenset(one.id for one in findings if one.status is Status.WAIVED)
     return (*(_cause(replace(one, hint=_whose(one, acting))) for one in ordered), *_behind(hidden, waived))

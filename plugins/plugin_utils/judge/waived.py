@@ -35,14 +35,15 @@ def _waive(row: Row, waivers: Sequence[Waiver], host: str, today: date) -> Row:
 
 
 def waive(rows: Iterable[Row], waivers: Sequence[Waiver], host: str, today: date) -> tuple[Row, ...]:
-    """Mark what is waived. What is unknown of an endpoint only because of its waived findings is waived with them."""
+    """Mark what is waived. What is unknown of an endpoint, or a warning, only because of its waived findings is waived with them."""
     rows = tuple(_waive(row, waivers, host, today) for row in rows)
     waived = {(row.path, _endpoint(row), row.id): row.waiver for row in rows if row.status is Status.WAIVED}
     standing = {(row.path, _endpoint(row), row.id) for row in rows if row.status in _OPEN}
 
     def behind(row: Row) -> Row:
         causes = [(row.path, _endpoint(row), id_) for id_ in row.because]
-        if row.status is not Status.UNKNOWN or not causes or any(cause not in waived or cause in standing for cause in causes):
+        follows = row.status in (Status.UNKNOWN, Status.WARN) and bool(causes)
+        if not follows or any(cause not in waived or cause in standing for cause in causes):
             return row
         return replace(row, status=Status.WAIVED, waiver=waived[causes[0]])
 

@@ -170,7 +170,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
     // One endpoint over one path at one address. What changes in it changes through the board.
     internal sealed class Attempt
     {
-        private static readonly string[] Refusals = { "refused", "reset", "unreachable" };
+        // What a box says that counts connections, whatever the stage.
+        private static readonly string[] Losses = { "timeout", "refused", "reset", "unreachable" };
         public readonly TargetSpec Target;
         // Whom to ask for: the endpoint, or what connect_to puts in its place.
         public readonly Place Endpoint;
@@ -257,9 +258,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
         // nothing.
         public string Lost()
         {
-            if (Ended.ContainsKey("connect") && !Passed("connect") && Refusals.Contains(Ended["connect"].Fault.Code))
-                return "connect";
-            return Stage.Order.FirstOrDefault(name => !Stage.IsHello(name) && TimedOut(name));
+            return Stage.Order.FirstOrDefault(name => !Stage.IsHello(name) && Ended.ContainsKey(name) && !Passed(name) && Losses.Contains(Ended[name].Fault.Code));
         }
 
         public bool Passed(string name)

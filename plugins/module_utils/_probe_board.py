@@ -23,6 +23,8 @@ FURTHER_HELLOS = {"hello_sha512": "sha512", "hello_padded": "padded"}
 """Stage to what a target calls it."""
 HELLOS = ("hello", *FURTHER_HELLOS)
 """By hand: a failure bars nothing later."""
+LOSSES = ("timeout", "refused", "reset", "unreachable")
+"""What a box says that counts connections, whatever the stage."""
 
 
 class Stage(NamedTuple):
@@ -104,9 +106,7 @@ class Attempt:
     def lost(self) -> Optional[str]:
         """The stage at which it was lost in a way that a crowd of connections can be the cause of; None where it was not. Hellos bar
         nothing."""
-        if any(self.failed_with("connect", code) for code in ("refused", "reset", "unreachable")):
-            return "connect"
-        return next((name for name in STAGES if name not in HELLOS and self.failed_with(name, "timeout")), None)
+        return next((name for name in STAGES if name not in HELLOS and any(self.failed_with(name, code) for code in LOSSES)), None)
 
     def failed(self, stage: str) -> bool:
         ended = self.ended.get(stage)

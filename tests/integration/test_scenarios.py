@@ -191,9 +191,10 @@ PAIRED = tuple(one for one in PLAIN if not one.unreachable)
 STANDING = ("fail", "unknown", "warn")
 
 
-def saved(one: Scenario, engine: str, folder: Path) -> pairs.Seen:
+def saved(one: Scenario, engine: str, folder: Path, state: Path) -> pairs.Seen:
+    verdict = _report(one, engine, folder, state)["verdict"]
     file = folder / f"{engine}-plain" / "reports" / RUN_ID / "observations" / f"{one.name}.json"
-    return pairs.Seen(one, json.loads(file.read_text(encoding="utf-8")))
+    return pairs.Seen(one, json.loads(file.read_text(encoding="utf-8")), verdict)
 
 
 def judged(observation: Mapping[str, Any], engine: str, roots: Path) -> Mapping[str, Any]:
@@ -229,10 +230,8 @@ def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path,
     possible = [one for one in PAIRED if not without(engine) and lacking_here(one) is None]
     if not possible:
         pytest.skip(without(engine) or "no scenario can be played here")
-    for one in possible:
-        _report(one, engine, folder, state)
     roots = state / "pki" / "trust-public.pem"
-    seen = {one.name: saved(one, engine, folder) for one in possible if pairs.why_not(one, one) is None}
+    seen = {one.name: saved(one, engine, folder, state) for one in possible if pairs.why_not(one, one) is None}
     alone = {name: judged(one.observation, engine, roots) for name, one in seen.items()}
     wrong, counted, left_out = [], 0, Counter[str]()
     for one, other in combinations(seen.values(), 2):
@@ -271,9 +270,7 @@ def test_what_two_faults_look_like_is_what_they_really_look_like(folder: Path, s
     outcome = play(tmp_path, played, LOCAL, forks=FORKS[LOCAL], pki_folder=state / "pki")
     compared = 0
     for real, (one, other) in zip(played, chosen, strict=True):
-        for each in (one, other):
-            _report(each, LOCAL, folder, state)
-        observation, hidden = pairs.both(saved(one, LOCAL, folder), saved(other, LOCAL, folder))
+        observation, hidden = pairs.both(*(saved(each, LOCAL, folder, state) for each in (one, other)))
         assert hidden == set(), f"{real.name} shares endpoints"
         composed = judged(observation, LOCAL, state / "pki" / "trust-public.pem")
         told = outcome.hosts[real.name]

@@ -21,7 +21,7 @@ from .scenarios import INCONCLUSIVE, NAMESPACE, NOT_READY, OTHER, PUBLIC, READY,
 STAGES = ("resolve", "connect", "proxy", "hello", "handshake", "request", "websocket")
 ALL_STAGES = len(STAGES)
 """Stands for the stage that failed where none did: what is wrong is in facts, or in the further hellos."""
-WORST_FIRST = (NOT_READY, INCONCLUSIVE, READY, None)
+WORST_FIRST = (NOT_READY, INCONCLUSIVE, READY)
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,8 @@ class Seen:
 
     scenario: Scenario
     observation: Mapping[str, Any]
+    verdict: str
+    """What came of it alone; what is odd for one engine can be too much for the other."""
 
     def spoils(self, target: str) -> bool:
         """Whether something of the scenario's stands before this endpoint."""
@@ -43,7 +45,7 @@ class Seen:
     @property
     def odd(self) -> bool:
         """Nothing is wrong with it."""
-        return not self.scenario.expects
+        return not self.scenario.expects and self.verdict == READY
 
     @property
     def targets(self) -> list[str]:
@@ -116,7 +118,7 @@ def hides(one: Seen, other: Seen, target: str) -> bool | None:
     if one.spoils(target) is not other.spoils(target):
         return one.spoils(target)
     # What is only odd about the cloud is behind what is wrong on the way.
-    mine, theirs = ((seen.odd, seen.failing(target), WORST_FIRST.index(seen.scenario.verdict)) for seen in (one, other))
+    mine, theirs = ((seen.odd, seen.failing(target), WORST_FIRST.index(seen.verdict)) for seen in (one, other))
     return None if mine == theirs else mine < theirs
 
 

@@ -212,7 +212,7 @@ def _check_ids(name: str, values: Any) -> tuple[str, ...]:
     """Areas and ids to ids, in the catalogue's order."""
     wanted: set[str] = set()
     areas = {spec.area.value for spec in FINDINGS.values()}
-    for value in values or ():
+    for value in map(str, values or ()):
         if value in FINDINGS:
             wanted.add(value)
         elif value in areas:

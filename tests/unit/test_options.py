@@ -41,6 +41,7 @@ def read(**options: Any) -> Any:
     ({"deadline": 0}, ["deadline", "seconds"]),
     ({"deadline": 100000}, ["deadline", "600"]),
     ({"checks": ["conectivity"]}, ["checks", "conectivity", "connectivity"]),
+    ({"checks": [{"APC141": []}]}, ["checks", "APC141", "finding id"]),
     ({"skip_checks": ["APC999"]}, ["skip_checks", "APC999"]),
     ({"skip_checks": ["APC902"]}, ["skip_checks", "APC902", "unknown: report"]),
     ({"checks": ["tool"]}, ["checks", "nothing to ask"]),

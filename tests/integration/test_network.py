@@ -19,6 +19,7 @@ import pytest
 from lab.network import World, missing
 from lab.networks import NETWORKS, Network
 from lab.play import LOCAL, PLAYBOOK, RUN_ID, WINRM, Outcome, differences, read, without
+from lab.told import saved, told
 
 pytestmark = pytest.mark.xdist_group("network")
 FORKS = {LOCAL: 6, WINRM: 3}
@@ -47,7 +48,8 @@ def outcome(world: World, engine: str, collections: Path) -> Outcome:
         folder.mkdir()
         (folder / "inventory.json").write_text(json.dumps(world.inventory(engine)), encoding="utf-8")
         command = ["ansible-playbook", PLAYBOOK, "-i", "inventory.json", "--forks", str(FORKS[engine]),
-                   "-e", f"preflight_report_dir={folder / 'reports'}", "-e", f"preflight_run_id={RUN_ID}"]
+                   "-e", f"preflight_report_dir={folder / 'reports'}", "-e", f"preflight_run_id={RUN_ID}",
+                   "-e", "preflight_save_observations=true"]
         environment = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_COLLECTIONS_PATH": str(collections)}
         ended = subprocess.run(command, cwd=folder, env=environment, check=False, text=True, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -76,6 +78,12 @@ def test_both_engines_give_the_same_codes(world: World, one: Network, collection
     local, winrm = (report(world, one, engine, collections) for engine in (LOCAL, WINRM))
     codes = [{(found["id"], found["status"]) for found in said["findings"] if found["id"] not in OF_THE_SERVER} for said in (local, winrm)]
     assert codes[0] == codes[1], f"{local['summary']}\n{winrm['summary']}"
+
+
+@pytest.mark.parametrize("one", NETWORKS, ids=lambda one: one.name)
+def test_both_engines_tell_the_same_facts_in_the_same_order(world: World, one: Network, collections: Path) -> None:
+    local, winrm = (told(saved(outcome(world, engine, collections).folder, one.name)) for engine in (LOCAL, WINRM))
+    assert local == winrm
 
 
 def test_nothing_of_the_networks_is_left(world: World, state: Path) -> None:

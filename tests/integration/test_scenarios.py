@@ -8,10 +8,7 @@ One run of the playbook for each engine takes all servers; those that need a res
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import re
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -22,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
 from lab import dns, pairs
 from lab.fleet import INSIDE, TENANT, lacking, run_in_namespace
 from lab.people import PEOPLE
 from lab.play import LOCAL, RUN_ID, WINRM, Outcome, differences, play, read, without
 from lab.scenarios import INCONCLUSIVE, NAMESPACE, NOT_READY, READY, SCENARIOS, Scenario
+from lab.told import FORCED, saved, told
 from lab.windows import WINDOWS
 
 pytestmark = pytest.mark.xdist_group("scenarios")
@@ -80,13 +77,6 @@ def _report(one: Scenario, engine: str, folder: Path, state: Path) -> Mapping[st
     return outcome.hosts[one.name]
 
 
-FORCED = {
-    line.split("|")[1].strip() for line in (Path(__file__).parents[2] / "docs/observation.md").read_text(encoding="utf-8").splitlines()
-    if line.startswith("|")
-}
-"""First cells of the tables: among them the scenarios in which the platform forces the engines apart."""
-
-
 @pytest.mark.parametrize("engine", [LOCAL, WINRM])
 @pytest.mark.parametrize("one", SCENARIOS, ids=lambda one: one.name)
 def test_the_scenario_comes_out_as_designed(one: Scenario, engine: str, folder: Path, state: Path) -> None:
@@ -109,62 +99,6 @@ def test_both_engines_give_the_same_codes(one: Scenario, folder: Path, state: Pa
     assert codes[0] == codes[1], "\n".join(report["summary"] for report in reports)
 
 
-FORCED_FACTS = {fact for row in FORCED if row.startswith("(facts)") for fact in re.findall(r"`(\w+\.\w+)`", row)}
-"""Stage and fact, as `handshake.cipher`; of these the table says why they differ."""
-
-
-def told(seen: Mapping[str, Any]) -> list[Any]:
-    """What an engine saw, in its order, without what the lab makes anew for each run (ports, serial numbers, dates) and times."""
-    names = {digest: _names(base64.b64decode(der)) for digest, der in seen["certificates"].items()}
-
-    def fact(key: str, value: Any) -> Any:
-        if key == "chain":
-            # One platform shows what was sent, the other what it built of that: a certificate that was sent twice stands there once.
-            return list(dict.fromkeys(names[digest] for digest in value))
-        if key == "headers":
-            return {name: values for name, values in value.items() if name != "date"}
-        return value
-
-    def stage(name: str, one: Mapping[str, Any]) -> Any:
-        facts = {key: fact(key, value) for key, value in one.get("facts", {}).items() if f"{name}.{key}" not in FORCED_FACTS}
-        return name, one["state"], _error(one.get("error", {})), {key: facts[key] for key in facts if key not in _by_chance(name, facts)}
-
-    first = [
-        (_without_port(one["path"]), one["target"], one["wave"], one["url"], [stage(name, of) for name, of in one["stages"].items()])
-        for one in seen["attempts"]
-    ]
-    return [*first, [(_without_port(one["path"]), one["target"], one["stage"], one["result"]["state"]) for one in seen["rechecks"]]]
-
-
-def _names(der: bytes) -> tuple[str, str]:
-    certificate = x509.load_der_x509_certificate(der)
-    return certificate.subject.rfc4514_string(), certificate.issuer.rfc4514_string()
-
-
-def _error(error: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without the platform's words, and what hangs on the second: a date in the first bytes, how many came of a slow answer."""
-    first = {key: value[:20] if key == "first_bytes" else value for key, value in error.items() if key != "message"}
-    # The table of differences has it: PowerShell on Linux cannot tell the two.
-    first |= {"code": "nxdomain"} if first.get("code") == "no_data" else {}
-    return {key: value for key, value in first.items() if key != "bytes" or value > 100}
-
-
-def _by_chance(stage: str, facts: Mapping[str, Any]) -> set[str]:
-    """Facts that differ between two runs of one engine, too."""
-    # Keys and signatures made anew are a byte longer or shorter; whether the endpoint's own name was known in time.
-    found = {"endpoint", *(["bytes"] if stage.startswith("hello") else [])}
-    kind = "".join(facts.get("headers", {}).get("content-type", ()))
-    body = base64.b64decode(facts.get("body") or "")
-    # Lists and answers of responders carry their time, issuers their key, and openssl's page the command line with the port.
-    if kind in ("application/pkix-crl", "application/ocsp-response", "application/pkix-cert") or b"s_server" in body:
-        found.add("body")
-    return found
-
-
-def _without_port(path: str) -> str:
-    return path.rpartition(":")[0] if path.startswith("http://") else path
-
-
 @pytest.mark.parametrize("one", SCENARIOS, ids=lambda one: one.name)
 def test_both_engines_tell_the_same_facts_in_the_same_order(one: Scenario, folder: Path, state: Path) -> None:
     reports = [_report(one, engine, folder, state) for engine in (LOCAL, WINRM)]
@@ -177,11 +111,8 @@ def test_both_engines_tell_the_same_facts_in_the_same_order(one: Scenario, folde
     if not all(report["reached"] for report in reports):
         return
     kind = "named" if NAMESPACE in one.needs else "plain"
-    seen = [
-        json.loads((folder / f"{engine}-{kind}" / "reports" / RUN_ID / "observations" / f"{one.name}.json").read_text(encoding="utf-8"))
-        for engine in (LOCAL, WINRM)
-    ]
-    assert told(seen[0]) == told(seen[1])
+    local, winrm = (told(saved(folder / f"{engine}-{kind}" / "reports" / RUN_ID, one.name)) for engine in (LOCAL, WINRM))
+    assert local == winrm
 
 
 # --- two faults at once --------------------------------------------------------------------------------------------------
@@ -191,10 +122,9 @@ PAIRED = tuple(one for one in PLAIN if not one.unreachable)
 STANDING = ("fail", "unknown", "warn")
 
 
-def saved(one: Scenario, engine: str, folder: Path, state: Path) -> pairs.Seen:
+def seen_alone(one: Scenario, engine: str, folder: Path, state: Path) -> pairs.Seen:
     verdict = _report(one, engine, folder, state)["verdict"]
-    file = folder / f"{engine}-plain" / "reports" / RUN_ID / "observations" / f"{one.name}.json"
-    return pairs.Seen(one, json.loads(file.read_text(encoding="utf-8")), verdict)
+    return pairs.Seen(one, saved(folder / f"{engine}-plain" / "reports" / RUN_ID, one.name), verdict)
 
 
 def judged(observation: Mapping[str, Any], engine: str, roots: Path) -> Mapping[str, Any]:
@@ -231,7 +161,7 @@ def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path,
     if not possible:
         pytest.skip(without(engine) or "no scenario can be played here")
     roots = state / "pki" / "trust-public.pem"
-    seen = {one.name: saved(one, engine, folder, state) for one in possible if pairs.why_not(one, one) is None}
+    seen = {one.name: seen_alone(one, engine, folder, state) for one in possible if pairs.why_not(one, one) is None}
     alone = {name: judged(one.observation, engine, roots) for name, one in seen.items()}
     wrong, counted, left_out = [], 0, Counter[str]()
     for one, other in combinations(seen.values(), 2):
@@ -270,12 +200,12 @@ def test_what_two_faults_look_like_is_what_they_really_look_like(folder: Path, s
     outcome = play(tmp_path, played, LOCAL, forks=FORKS[LOCAL], pki_folder=state / "pki")
     compared = 0
     for real, (one, other) in zip(played, chosen, strict=True):
-        observation, hidden = pairs.both(*(saved(each, LOCAL, folder, state) for each in (one, other)))
+        observation, hidden = pairs.both(*(seen_alone(each, LOCAL, folder, state) for each in (one, other)))
         assert hidden == set(), f"{real.name} shares endpoints"
         composed = judged(observation, LOCAL, state / "pki" / "trust-public.pem")
-        told = outcome.hosts[real.name]
-        assert {one["id"] for one in causes(told)} == {one["id"] for one in causes(composed)}, real.name
-        assert told["verdict"] == composed["verdict"], real.name
+        shown = outcome.hosts[real.name]
+        assert {one["id"] for one in causes(shown)} == {one["id"] for one in causes(composed)}, real.name
+        assert shown["verdict"] == composed["verdict"], real.name
         compared += 1
     assert compared == len(REALLY)
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 from lab.network import World, missing
-from lab.networks import NETWORKS, Network
+from lab.networks import NETWORKS, PROXIES_BY_NAME_OR_GONE, Network
 from lab.play import LOCAL, PLAYBOOK, RUN_ID, WINRM, Outcome, differences, read, without
-from lab.told import saved, told
+from lab.told import FORCED, saved, told
 
 pytestmark = pytest.mark.xdist_group("network")
 FORKS = {LOCAL: 6, WINRM: 3}
@@ -82,8 +82,17 @@ def test_both_engines_give_the_same_codes(world: World, one: Network, collection
 
 @pytest.mark.parametrize("one", NETWORKS, ids=lambda one: one.name)
 def test_both_engines_tell_the_same_facts_in_the_same_order(world: World, one: Network, collections: Path) -> None:
+    if one.scenario.forced:
+        assert one.name in FORCED
+        return
     local, winrm = (told(saved(outcome(world, engine, collections).folder, one.name)) for engine in (LOCAL, WINRM))
     assert local == winrm
+
+
+@pytest.mark.parametrize("engine", [LOCAL, WINRM])
+@pytest.mark.parametrize("one", PROXIES_BY_NAME_OR_GONE, ids=lambda one: one.name)
+def test_a_proxy_that_is_gone_is_one_cause(world: World, one: Network, engine: str, collections: Path) -> None:
+    assert [cause["id"] for cause in report(world, one, engine, collections)["causes"]] == list(one.scenario.expects)
 
 
 def test_nothing_of_the_networks_is_left(world: World, state: Path) -> None:

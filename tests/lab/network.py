@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -30,7 +30,7 @@ from typing import Any
 from . import dns
 from .cloud import Cloud
 from .fleet import FEDERATION_HOST, TENANT, catalogue_endpoints
-from .networks import CLOUD, CLOUD6, CLOUD_TOO, EVERYTHING, GATED, HERE, INSIDE, PROXIES, Network, Squid, Tinyproxy
+from .networks import CLOUD, CLOUD6, CLOUD_TOO, EVERYTHING, GATED, HERE, INSIDE, PROXIES, Answer, Gone, Network, Squid, Tinyproxy
 from .personalities import SERVER_2022
 from .pki import REVOCATION_HOSTS, Credential, Pki
 from .play import LOCAL
@@ -138,7 +138,7 @@ class World:
             self._server(stack, network)
         self._filter()
         for network in self.networks:
-            if network.proxy is not None:
+            if network.proxy is not None and not isinstance(network.proxy, Gone):
                 self._proxy(stack, network)
 
     def _namespace(self, stack: ExitStack, name: str) -> str:
@@ -181,19 +181,25 @@ class World:
         name = self._namespace(stack, f"s{number}")
         self._link(self._router, f"s{number}", f"10.77.{number}.1/24", name, f"10.77.{number}.2/24",
                    f"2603:77:0:{number}::1/64", f"2603:77:0:{number}::2/64")
-        self._resolver(stack, name, network.names)
+        own = {network.proxy_name: (self.proxy_address(network.name),)} if network.proxy_name else {}
+        self._resolver(stack, name, {**own, **network.names}, own)
         for namespace, commands in ((name, network.server), (self._router, network.router)):
             for command in commands:
                 self._in(namespace, "ip", *command.format(number=number).split())
 
-    def _name_server(self, stack: ExitStack, namespace: str, names: Mapping[str, Any], address: str = "127.0.0.1") -> None:
-        table = {host: next((answer for pattern, answer in names.items() if fnmatchcase(host, pattern)), HERE) for host in self._hosts}
+    def _name_server(
+        self, stack: ExitStack, namespace: str, names: Mapping[str, Answer], address: str = "127.0.0.1", more: Iterable[str] = ()
+    ) -> None:
+        """`more`: names that it knows besides those of the cloud."""
+        table = {
+            host: next((answer for pattern, answer in names.items() if fnmatchcase(host, pattern)), HERE) for host in (*self._hosts, *more)
+        }
         with inside(namespace):
             stack.callback(dns.Server(table, address, port=53).close)
 
-    def _resolver(self, stack: ExitStack, namespace: str, names: Mapping[str, Any]) -> None:
+    def _resolver(self, stack: ExitStack, namespace: str, names: Mapping[str, Answer], more: Iterable[str] = ()) -> None:
         """A name server of the namespace's own, and that it is the one that programs in it ask."""
-        self._name_server(stack, namespace, names)
+        self._name_server(stack, namespace, names, more=more)
         folder = Path("/etc/netns") / namespace
         folder.mkdir(parents=True)
         stack.callback(shutil.rmtree, folder)
@@ -317,7 +323,8 @@ class World:
 
     def _host(self, network: Network, engine: str) -> dict[str, Any]:
         trust = self.pki.trust[network.scenario.trust]
-        way = "direct" if not network.told_proxy else f"http://{self.proxy_address(network.name)}:{PROXY_PORT}"
+        proxy = network.proxy_name or self.proxy_address(network.name)
+        way = f"http://{proxy}:{PROXY_PORT}" if network.told_proxy else "direct"
         variables = {"preflight_tenant_id": TENANT, "preflight_public_roots": str(self.pki.public_roots), "preflight_proxy": way}
         if engine == LOCAL:
             python = self._enters(network, f"{network.name}-python", sys.executable, SSL_CERT_FILE=str(trust), SSL_CERT_DIR="/nonexistent")

@@ -71,6 +71,14 @@ class Tinyproxy:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """A proxy that the server is told of, and that is not there."""
+
+
+Proxy = Squid | Tinyproxy | Gone
+
+
+@dataclass(frozen=True)
 class Network:
     """One server and its way out. `scenario` says what must come of it."""
 
@@ -79,8 +87,10 @@ class Network:
     """Pattern to the answer of the server's name server; the first that matches counts, the rest is HERE."""
     rules: tuple[str, ...] = ()
     """Of nftables, for packets from and to the server, in the router."""
-    proxy: Squid | Tinyproxy | None = None
+    proxy: Proxy | None = None
     """The only way out, where there is one."""
+    proxy_name: str = ""
+    """By which the server is told of it; empty: by its address. Its name server knows it unless `names` has it."""
     server: tuple[str, ...] = ()
     """What `ip` is told on the server."""
     router: tuple[str, ...] = ()
@@ -98,12 +108,13 @@ class Network:
 
 def _row(
     name: str, says: str, expects: Mapping[str, str] | None = None, verdict: str | None = READY, *, trust: str = "public",
-    absent: tuple[str, ...] | None = None, names: Mapping[str, Answer] | None = None, rules: tuple[str, ...] = (),
-    proxy: Squid | Tinyproxy | None = None, server: tuple[str, ...] = (), router: tuple[str, ...] = (),
+    absent: tuple[str, ...] | None = None, forced: bool = False, names: Mapping[str, Answer] | None = None, rules: tuple[str, ...] = (),
+    proxy: Proxy | None = None, proxy_name: str = "", server: tuple[str, ...] = (), router: tuple[str, ...] = (),
 ) -> Network:
     ids = [id_ for both in expects or {} for id_ in both.split("|")]
-    scenario = Scenario(name, says, expects=expects or {}, absent=without(*ids) if absent is None else absent, verdict=verdict, trust=trust)
-    return Network(scenario, names or {}, rules, proxy, server, router)
+    absent = without(*ids) if absent is None else absent
+    scenario = Scenario(name, says, expects=expects or {}, absent=absent, verdict=verdict, trust=trust, forced=forced)
+    return Network(scenario, names or {}, rules, proxy, proxy_name, server, router)
 
 
 NAMES = (
@@ -227,4 +238,19 @@ FURTHER_PROXIES = (
          {"APC124": UNKNOWN}, INCONCLUSIVE, absent=without("APC124", "APC147"), proxy=Squid(names={BUS: NXDOMAIN})),
 )
 
-NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES)
+_PROXY_NAME = "proxy.corp.example"
+PROXIES_BY_NAME_OR_GONE = (
+    _row("squid-by-name", "The server is told of squid by its name.", proxy=Squid(), proxy_name=_PROXY_NAME),
+    _row("proxy-name-unknown", "The name server does not know the name of the proxy.", {"APC121": FAIL}, NOT_READY, proxy=Gone(),
+         proxy_name=_PROXY_NAME, names={_PROXY_NAME: NXDOMAIN}),
+    _row("proxy-silent", "The proxy is gone, and nobody says so.", {"APC121": FAIL}, NOT_READY, proxy=Gone(),
+         rules=("tcp dport 3128 drop",)),
+    _row("proxy-unreachable", "The proxy is gone, and the router says so to each connection.", {"APC121": FAIL}, NOT_READY, proxy=Gone(),
+         rules=("tcp dport 3128 reject with icmpx host-unreachable",)),
+    _row("proxy-partly-unreachable", "The proxy is gone, and the router says so to some connections and nothing to the rest.",
+         {"APC121": FAIL}, NOT_READY, forced=True, proxy=Gone(),
+         rules=("tcp dport 3128 limit rate 2/second burst 3 packets reject with icmpx host-unreachable", "tcp dport 3128 drop")),
+)
+"""All of them are one cause or none."""
+
+NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES, *PROXIES_BY_NAME_OR_GONE)

@@ -478,6 +478,26 @@ def test_a_proxy_that_cannot_be_reached(judge: Judge) -> None:
         assert judged.causes == ["APC121"]
 
 
+def test_a_proxy_that_is_gone_is_one_cause_however_each_connection_learns_of_it(judge: Judge) -> None:
+    """Its router says so to some and nothing to the rest, and the deadline comes before the last."""
+
+    def change(world: World) -> None:
+        for number, endpoint in enumerate(world.endpoints):
+            world.stage(endpoint.id, "connect", NOT_RUN if number > 30 else error("timeout" if number % 2 else "unreachable"))
+
+    judged = judge(change, proxy=PROXY)
+    assert (judged.verdict, judged.causes) == ("not_ready", ["APC121"]), judged.result["msg"]
+    assert judged.finding("APC121", "fail")["evidence"] == {"error": "unreachable, timeout"}
+
+
+def test_what_was_not_run_over_a_proxy_that_answered_others_is_its_own_cause(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.stage(LOGIN, "connect", error("timeout"))
+        world.stage(REGISTRATION, "connect", NOT_RUN)
+
+    assert set(judge(change, proxy=PROXY).causes) == {"APC121", "APC902"}
+
+
 def test_a_port_that_a_proxy_denies_for_all_is_the_ports(judge: Judge) -> None:
     denied = error("denied", facts={"status": 403})
     judged = judge(lambda world: world.every("proxy", denied, tls=True), proxy=PROXY)

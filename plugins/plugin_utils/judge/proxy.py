@@ -9,10 +9,12 @@ FOR INTERNAL COLLECTION USE ONLY. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ..model import Status
 from ..observe.observation import Stage, StageName, State
 from .addresses import same_site
+from .observed import NOT_RUN
 from .route import Route, Row, failed, not_run, passed, words
 
 UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED = "APC121", "APC122", "APC123", "APC124", "APC125", "APC126"
@@ -30,8 +32,9 @@ def judge_proxy(route: Route) -> Iterator[Row]:
     if not_run(reached):
         return
     if reached is not None:
+        # No group: where a router says so to some connections and nothing to the rest, it is one proxy that is gone.
         status = Status.UNKNOWN if reached.code == "timeout" and StageName.CONNECT in route.doubted else Status.FAIL
-        yield failed(UNREACHABLE, route, {"error": words(reached)}, status=status, group=(reached.code,))
+        yield failed(UNREACHABLE, route, {"error": words(reached)}, status=status)
         return
     stage = route.stage(StageName.PROXY)
     if stage is None or not_run(stage):
@@ -74,6 +77,16 @@ def _denied_in_plain(route: Route, stage: Stage) -> bool:
         return False
     location = next(iter(request.facts.get("headers", {}).get("location", ())), "")
     return request.facts.get("status") in BLOCK_STATUSES or (bool(location) and not same_site(route.endpoint.host, location))
+
+
+def explain_not_run(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """What waited so long for a proxy that never answered anybody that the deadline came first, waits behind that proxy."""
+    rows = tuple(rows)
+    answered = {(row.path, row.status is Status.PASS) for row in rows if row.id == UNREACHABLE}
+    return tuple(
+        replace(row, because=(UNREACHABLE,))
+        if row.id == NOT_RUN and (row.path, False) in answered and (row.path, True) not in answered else row for row in rows
+    )
 
 
 def judge_ports(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:

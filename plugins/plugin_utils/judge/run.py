@@ -153,6 +153,7 @@ def _of_the_server(look: _Look, asked: Asked) -> Iterator[Row]:
 def _rows(look: _Look, asked: Asked) -> tuple[Row, ...]:
     """All judges, then the passes that look at their rows together."""
     rows: Iterable[Row] = _of_the_network(look)
+    rows = proxy.explain_not_run(rows)
     rows = proxy.judge_ports(rows, look.routes)
     rows = samples.judge_samples(rows, look.routes)
     rows = certificate.judge_sign_in_alone(rows)

@@ -20,6 +20,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
 {
     internal static class Http
     {
+        // A captive portal's word (RFC 6585, 6): no failure of what lies behind it, although it is a 5xx.
+        private const int LogInFirst = 511;
+
         public static Answer Get(TargetSpec target, Stream stream)
         {
             return Ask(stream, target, target.Get, "Accept: */*", "Connection: close");
@@ -75,7 +78,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeHttp
         private static Fault Refusal(Answer answer, Wire wire, Facts facts)
         {
             int status = answer.Status;
-            string code = status == 407 ? "auth_required" : status >= 500 && status <= 599 ? "bad_gateway" : "denied";
+            bool gateway = status >= 500 && status <= 599 && status != LogInFirst;
+            string code = status == 407 ? "auth_required" : gateway ? "bad_gateway" : "denied";
             wire.Refusal = new Fault(code, ("the proxy answered " + status + " " + answer.Reason).TrimEnd());
             Task reading = Threads.Start(() => answer.ReadBody(facts));
             Task.WaitAny(new Task[] { reading }, 1000);

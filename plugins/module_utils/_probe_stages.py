@@ -112,6 +112,10 @@ async def _connect_again(attempt: Attempt, wire: Wire, codes: Mapping[str, str])
 # ---- proxy
 
 
+_LOG_IN_FIRST = 511
+"""A captive portal's word (RFC 6585, 6): no failure of what lies behind it, although it is a 5xx."""
+
+
 def _refusal(facts: Facts) -> Optional[Fault]:
     """What the answer of a proxy means when it is a refusal."""
     status = facts.get("status")
@@ -124,7 +128,7 @@ def _refusal(facts: Facts) -> Optional[Fault]:
         return Fault("bad_gateway", words) if status in (502, 503, 504) else None
     if 200 <= status <= 299:
         return None
-    return Fault("bad_gateway" if 500 <= status <= 599 else "denied", words)
+    return Fault("bad_gateway" if 500 <= status <= 599 and status != _LOG_IN_FIRST else "denied", words)
 
 
 async def _ask_proxy(wire: Wire, request: bytes, answer: Answer, facts: Facts) -> None:

@@ -226,6 +226,11 @@ def denies(pattern: str = "*", status: int = 403, port: int | None = None) -> Po
     return lambda asked: answer if fnmatchcase(asked.host, pattern) and port in (None, asked.port) else None
 
 
+def portal(asked: Asked) -> Refusal | None:
+    """Wants a log-in on its own page first (RFC 6585, 6), as captive portals do."""
+    return Response(511, _page("Log in", "Log in to use this network."), reason="Network Authentication Required")
+
+
 def only_port(port: int) -> Policy:
     """Denies every other port, as a proxy does whose ports are restricted (squid's Safe_ports and SSL_ports)."""
     answer = denies()

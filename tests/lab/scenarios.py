@@ -255,6 +255,10 @@ PROXIES = (
         expects={"APC123": FAIL, "APC147": WARN}, absent=without("APC123", "APC147"), verdict=NOT_READY,
     ),
     Scenario(
+        "proxy-portal", "The proxy wants a log-in on its own page first: it answers 511.", proxy=ProxyPlan(proxies.portal),
+        expects={"APC123": FAIL}, absent=(*QUIET, "APC121", "APC122", "APC124"), verdict=NOT_READY,
+    ),
+    Scenario(
         "proxy-cannot-reach", "The proxy answers 504 to everything: it has no way out.", proxy=ProxyPlan(proxies.fails(504)),
         expects={"APC124": FAIL}, absent=(*QUIET, "APC122", "APC123"), verdict=NOT_READY,
     ),

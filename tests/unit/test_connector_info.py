@@ -560,6 +560,7 @@ def add_proxies(lab: Lab) -> None:
         "password": answering(refusal),
         "denies": answering(b"HTTP/1.1 403 Forbidden\r\nServer: squid\r\nContent-Length: 600\r\n\r\n" + b"n" * 600),
         "azure": answering(b"HTTP/1.1 470 Denied\r\nContent-Length: 0\r\n\r\n"),
+        "portal": answering(b"HTTP/1.1 511 Network Authentication Required\r\nContent-Length: 0\r\n\r\n"),
         "gateway": answering(b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
         "lingers": answering(b"HTTP/1.1 407 Who\r\nContent-Length: 9\r\n\r\n", b"half", then=hold),
         "malformed": answering(b"SSH-2.0-lab\r\n"),
@@ -848,6 +849,7 @@ def test_open_proxy(lab: Lab) -> None:
         ("password", "auth_required", "auth_required"),
         ("denies", "denied", None),
         ("azure", "denied", None),
+        ("portal", "denied", None),
         ("gateway", "bad_gateway", "bad_gateway"),
         ("lingers", "auth_required", "auth_required"),
         ("malformed", "malformed", "malformed"),
@@ -861,7 +863,7 @@ def test_refusing_proxies(lab: Lab, path: str, code: str, plain: str | None) -> 
     assert list(stages) == ["resolve", "connect", "proxy"]
     web = lab.stages("web", "proxies", path, 80)
     if plain is None:
-        assert web["request"]["facts"]["status"] in (403, 470)
+        assert web["request"]["facts"]["status"] in (403, 470, 511)
     else:
         assert error(web["proxy"]) == plain
         assert "request" not in web

@@ -27,7 +27,7 @@ from lab import faults
 from lab.cloud import WEBSOCKET_PATH, Cloud
 from lab.faults import Fault, World
 from lab.pki import ISSUING_CERTIFICATE, ISSUING_CRL, ISSUING_CRL_MIRROR, OCSP_URL, REVOCATION_HOSTS, Pki
-from lab.proxies import Policy, Proxy, asks_for_password, closes, denies, fails, malformed, open_to_all, silent
+from lab.proxies import Policy, Proxy, asks_for_password, closes, denies, fails, malformed, open_to_all, portal, silent
 from lab.servers import Missing, drain, read_head, reset
 
 SIGN_IN = "login.microsoftonline.com"
@@ -352,6 +352,7 @@ REFUSALS: dict[str, tuple[Policy, str, str]] = {
     "407": (asks_for_password("Negotiate", 'Basic realm="a, b"'), "auth_required", "auth_required"),
     "403": (denies(), "denied", "ok"),
     "470": (denies(status=470), "denied", "ok"),
+    "511": (portal, "denied", "ok"),
     "502": (fails(502), "bad_gateway", "bad_gateway"),
     "503": (fails(503), "bad_gateway", "bad_gateway"),
     "504": (fails(504), "bad_gateway", "bad_gateway"),

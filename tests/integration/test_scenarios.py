@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from lab import dns, pairs
 from lab.fleet import INSIDE, TENANT, lacking, run_in_namespace
+from lab.networks import NETWORKS
 from lab.people import PEOPLE
 from lab.play import LOCAL, RUN_ID, WINRM, Outcome, differences, play, read, without
 from lab.scenarios import INCONCLUSIVE, NAMESPACE, NOT_READY, READY, SCENARIOS, Scenario
@@ -232,15 +233,17 @@ def table() -> str:
     from ansible_collections.appproxy.connector.plugins.plugin_utils.catalogue.findings import FINDINGS
 
     rows = ["# Findings and the scenarios that hold them", "",
-            "Made from `tests/lab/scenarios.py`, `tests/lab/windows.py` and `tests/lab/people.py` (the lists of both are exact) by",
+            "Made from `tests/lab/scenarios.py`, `tests/lab/networks.py` (played by root), `tests/lab/windows.py` and",
+            "`tests/lab/people.py` (the lists of these two are exact) by",
             "`APPPROXY_GOLDEN=write ./test tests/integration/test_scenarios.py -k every_finding`.",
             "Two ids with a bar: the network or the platform decides which of the two it is.", "",
             "| finding | given by | must not show in |", "| --- | --- | --- |"]
     for id_ in FINDINGS:
-        every = (*SCENARIOS, *(row.scenario for row in WINDOWS))
+        played = (*SCENARIOS, *(one.scenario for one in NETWORKS))
+        every = (*played, *(row.scenario for row in WINDOWS))
         given = [f"{one.name} ({ids})" if "|" in ids else one.name for one in every for ids in one.expects if id_ in ids.split("|")]
         given += [f"{person.name} (by {way})" for person in PEOPLE for way, expected in person.expects.items() if id_ in expected]
-        absent = sum(id_ in one.absent for one in SCENARIOS) + sum(id_ not in row.scenario.expects for row in WINDOWS)
+        absent = sum(id_ in one.absent for one in played) + sum(id_ not in row.scenario.expects for row in WINDOWS)
         if FINDINGS[id_].area.value == "admin":
             absent = sum(id_ not in expected for person in PEOPLE for expected in person.expects.values())
         shown = ", ".join(given).replace("|", "\\|") or SHOWN_ELSEWHERE.get(id_, "")

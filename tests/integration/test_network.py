@@ -10,14 +10,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lab.network import World, missing
-from lab.networks import NETWORKS, PROXIES_BY_NAME_OR_GONE, Network
+from lab.network import World, missing, sweep
+from lab.networks import NETWORKS, PROXIES_BY_NAME_OR_GONE, Network, Squid
 from lab.play import LOCAL, PLAYBOOK, RUN_ID, WINRM, Outcome, differences, read, without
 from lab.told import FORCED, saved, told
 
@@ -95,19 +100,68 @@ def test_a_proxy_that_is_gone_is_one_cause(world: World, one: Network, engine: s
     assert [cause["id"] for cause in report(world, one, engine, collections)["causes"]] == list(one.scenario.expects)
 
 
+@pytest.mark.parametrize("one", [one for one in NETWORKS if isinstance(one.proxy, Squid)], ids=lambda one: one.name)
+def test_no_squid_saw_credentials(world: World, one: Network, collections: Path) -> None:
+    """Whoever asked for a login, or for none."""
+    for engine in (LOCAL, WINRM):
+        outcome(world, engine, collections)
+    asked = [line.split() for line in world.log(one.name).read_text(encoding="utf-8").splitlines()]
+    assert len(asked) > 10
+    assert {tuple(words[-2:]) for words in asked} == {("-", "-")}
+
+
 def test_nothing_of_the_networks_is_left(world: World, state: Path) -> None:
     """Also where what uses them fails."""
+    prefix = f"appproxy-{os.getpid()}-small"
 
-    def left() -> list[str]:
-        listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
-        return [name for name in listed if name.startswith("appproxy-small-")]
+    def left() -> list[Path]:
+        return list(Path("/run/netns").glob(f"{prefix}-*"))
 
     def fails() -> None:
-        with World(world.folder / "small", NETWORKS[:1], state / "pki", prefix="appproxy-small"):
+        with World(world.folder / "small", NETWORKS[:1], state / "pki", prefix=prefix):
             assert len(left()) == 4
             raise RuntimeError("on purpose")
 
     with pytest.raises(RuntimeError, match="on purpose"):
         fails()
     assert left() == []
-    assert list(Path("/etc/netns").glob("appproxy-small-*")) == []
+    assert list(Path("/etc/netns").glob(f"{prefix}-*")) == []
+
+
+def leftovers(stack: ExitStack, pid: int) -> tuple[subprocess.Popen[bytes], list[Path]]:
+    """What a run of this process would have: a namespace with a program in it, its resolver, its folder."""
+    name = f"appproxy-{pid}-router"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    paths = [Path("/run/netns", name), Path("/etc/netns", name), Path(tempfile.mkdtemp(prefix=f"appproxy-lab-{pid}-"))]
+    stack.callback(lambda: [shutil.rmtree(path) for path in paths[1:] if path.exists()])
+    stack.callback(lambda: paths[0].exists() and subprocess.run(["ip", "netns", "del", name], check=True))
+    paths[1].mkdir(parents=True)
+    for folder in paths[1:]:
+        (folder / "resolv.conf").touch()
+    program = stack.enter_context(subprocess.Popen(["ip", "netns", "exec", name, "sleep", "60"]))
+    stack.callback(program.kill)
+    return program, paths
+
+
+def test_what_a_killed_run_left_is_swept_and_what_a_living_one_has_is_kept() -> None:
+    reason = missing()
+    if reason is not None:
+        pytest.skip(reason)
+    with ExitStack() as stack:
+        living, dead = (stack.enter_context(subprocess.Popen(["sleep", "60"])) for _number in range(2))
+        stack.callback(living.kill)
+        dead.kill()
+        dead.wait()
+        (kept_program, kept), (swept_program, swept) = leftovers(stack, living.pid), leftovers(stack, dead.pid)
+        deadline = time.monotonic() + 10
+        while not all(f"{program.pid}\n" in pids(paths[0]) for program, paths in ((kept_program, kept), (swept_program, swept))):
+            assert time.monotonic() < deadline
+        sweep()
+        assert [path for path in swept if path.exists()] == []
+        assert swept_program.wait(10) == -signal.SIGKILL
+        assert [path for path in kept if not path.exists()] == []
+        assert kept_program.poll() is None
+
+
+def pids(namespace: Path) -> str:
+    return subprocess.run(["ip", "netns", "pids", namespace.name], capture_output=True, text=True, check=True).stdout

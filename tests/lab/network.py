@@ -6,22 +6,25 @@
     with World(folder, NETWORKS) as world:
         world.inventory(LOCAL), world.inventory(WINRM)
 
-Names and ports are the real ones; nothing is led anywhere by connect_to. All of it is gone at the end. Linux and root.
+Names and ports are the real ones; nothing is led anywhere by connect_to. All of it is gone at the end; what a killed run left is gone
+when the next one begins. Linux and root.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -43,6 +46,9 @@ CERTIFICATES = Path("/usr/lib/squid/security_file_certgen")
 PROXY_PORT = 3128
 _ASIDE = 10000
 """A squid's port for what is led to it is that of the endpoint and this."""
+_NAMESPACES, _CONFIGURED = Path("/run/netns"), Path("/etc/netns")
+_NAMED, _FOLDER = r"appproxy-(\d+)-", r"appproxy-lab-(\d+)-"
+"""Names of namespaces and of folders; the number is that of the process whose they are."""
 _CLONE_NEWNET = 0x40000000
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
@@ -64,6 +70,31 @@ def missing() -> str | None:
     return None
 
 
+def sweep() -> None:
+    """Takes away what runs left that were killed: what bears the number of a process that no longer lives. Two may do so at once."""
+    for namespace in _of_the_dead(_NAMESPACES, _NAMED):
+        inside_it = subprocess.run(["ip", "netns", "pids", namespace.name], capture_output=True, text=True, check=False, env=_environment())
+        for pid in map(int, inside_it.stdout.split()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        told = subprocess.run(["ip", "netns", "del", namespace.name], capture_output=True, text=True, check=False, env=_environment())
+        _is_gone(namespace, told.stderr)
+    for folder in (*_of_the_dead(_CONFIGURED, _NAMED), *_of_the_dead(Path(tempfile.gettempdir()), _FOLDER)):
+        shutil.rmtree(folder, ignore_errors=True)
+        _is_gone(folder, "it cannot be taken away")
+
+
+def _of_the_dead(folder: Path, named: str) -> list[Path]:
+    """What lies there by a name whose number is that of a process, where that has ended."""
+    found = [(path, re.match(named, path.name)) for path in folder.glob("appproxy-*")]
+    return [path for path, match in found if match and not Path("/proc", match[1]).exists()]
+
+
+def _is_gone(path: Path, why: str) -> None:
+    if path.exists():
+        raise RuntimeError(f"{path}, which a killed run left, is still there: {why.strip()}")
+
+
 def _environment() -> dict[str, str]:
     return {**os.environ, "PATH": _PATH}
 
@@ -78,7 +109,7 @@ def _run(*words: str, text: str | None = None) -> None:
 def inside(namespace: str) -> Iterator[None]:
     """Sockets that this thread makes are the namespace's, and so are those of the threads and programs that it starts."""
     setns = ctypes.CDLL(None, use_errno=True).setns
-    with open("/proc/thread-self/ns/net", "rb") as before, open(f"/run/netns/{namespace}", "rb") as there:
+    with open("/proc/thread-self/ns/net", "rb") as before, open(_NAMESPACES / namespace, "rb") as there:
         if setns(there.fileno(), _CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), f"setns {namespace}")
         try:
@@ -111,9 +142,10 @@ class World:
     # -- building
 
     def _build(self, stack: ExitStack) -> None:
+        sweep()
         self.pki = Pki(self._pki_folder)
         # squid works as a user of its own, for whom tests' folders are closed.
-        self._open = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="appproxy-lab-")))
+        self._open = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=f"appproxy-lab-{os.getpid()}-")))
         self._open.chmod(0o755)
         self._router = self._namespace(stack, "router")
         self._cloud = self._namespace(stack, "cloud")
@@ -200,7 +232,7 @@ class World:
     def _resolver(self, stack: ExitStack, namespace: str, names: Mapping[str, Answer], more: Iterable[str] = ()) -> None:
         """A name server of the namespace's own, and that it is the one that programs in it ask."""
         self._name_server(stack, namespace, names, more=more)
-        folder = Path("/etc/netns") / namespace
+        folder = _CONFIGURED / namespace
         folder.mkdir(parents=True)
         stack.callback(shutil.rmtree, folder)
         (folder / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:2 attempts:2\n", encoding="utf-8")

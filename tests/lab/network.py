@@ -38,6 +38,7 @@ from .personalities import SERVER_2022
 from .pki import REVOCATION_HOSTS, Credential, Pki
 from .play import LOCAL
 from .servers import split
+from .windows import KNOWS_INSTALLER
 from .winrm import WinRMServer
 
 PROGRAMS = {"ip": "iproute2", "nft": "nftables", "squid": "squid-openssl", "tinyproxy": "tinyproxy-bin"}
@@ -351,19 +352,26 @@ class World:
     # -- what the playbook is given
 
     def inventory(self, engine: str) -> dict[str, Any]:
-        return {"all": {"children": {"fleet": {"hosts": {one.name: self._host(one, engine) for one in self.networks}}}}}
+        hosts = {one.name: self._host(one, engine) for one in self.networks if one.played_by(engine)}
+        return {"all": {"children": {"fleet": {"hosts": hosts}}}}
 
     def _host(self, network: Network, engine: str) -> dict[str, Any]:
         trust = self.pki.trust[network.scenario.trust]
         proxy = network.proxy_name or self.proxy_address(network.name)
-        way = f"http://{proxy}:{PROXY_PORT}" if network.told_proxy else "direct"
-        variables = {"preflight_tenant_id": TENANT, "preflight_public_roots": str(self.pki.public_roots), "preflight_proxy": way}
+        place = f"{proxy}:{PROXY_PORT}"
+        way = "auto" if network.registry else f"http://{place}" if network.told_proxy else "direct"
+        variables = {
+            "preflight_tenant_id": TENANT, "preflight_public_roots": str(self.pki.public_roots), "preflight_proxy": way,
+            **network.scenario.variables,
+        }
         if engine == LOCAL:
             python = self._enters(network, f"{network.name}-python", sys.executable, SSL_CERT_FILE=str(trust), SSL_CERT_DIR="/nonexistent")
             return {"ansible_connection": "local", "ansible_python_interpreter": str(python), **variables}
         if network.name not in self.winrm:
             program = self._enters(network, f"{network.name}-pwsh", shutil.which("pwsh") or "pwsh")
-            server = WinRMServer(replace(SERVER_2022, trust=trust), powershell=str(program))
+            values = network.registry(place) if network.registry else ""
+            looks = replace(SERVER_2022, trust=trust, values=values, accounts=KNOWS_INSTALLER)
+            server = WinRMServer(looks, powershell=str(program))
             self.winrm[network.name] = self._stack.enter_context(server)
         return {**variables, **self.winrm[network.name].inventory_vars(operation_seconds=60)}
 

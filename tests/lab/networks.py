@@ -9,10 +9,12 @@ INSIDE (the cloud at a private address, as a private endpoint has one), NOBODY (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .dns import NODATA, NXDOMAIN, SERVFAIL, SILENCE
+from .play import WINRM
 from .scenarios import (
     FAIL,
     INCONCLUSIVE,
@@ -24,6 +26,7 @@ from .scenarios import (
     Scenario,
     without,
 )
+from .windows import BY_INSTALLER, INSTALLER_HIVE, SERVICE_HIVE, SYSTEM_HIVE, everywhere, internet, winhttp
 
 CLOUD, CLOUD_TOO, CLOUD6 = "20.60.0.10", "20.60.0.11", "2603:1040::10"
 GATED = "20.60.0.20"
@@ -91,6 +94,8 @@ class Network:
     """The only way out, where there is one."""
     proxy_name: str = ""
     """By which the server is told of it; empty: by its address. Its name server knows it unless `names` has it."""
+    registry: Callable[[str], str] | None = None
+    """Of a Windows server that has to find the proxy itself: host:port of the proxy to what a .reg export has of it."""
     server: tuple[str, ...] = ()
     """What `ip` is told on the server."""
     router: tuple[str, ...] = ()
@@ -105,16 +110,22 @@ class Network:
     def name(self) -> str:
         return self.scenario.name
 
+    def played_by(self, engine: str) -> bool:
+        return self.registry is None or engine == WINRM
+
 
 def _row(
     name: str, says: str, expects: Mapping[str, str] | None = None, verdict: str | None = READY, *, trust: str = "public",
     absent: tuple[str, ...] | None = None, forced: bool = False, names: Mapping[str, Answer] | None = None, rules: tuple[str, ...] = (),
-    proxy: Proxy | None = None, proxy_name: str = "", server: tuple[str, ...] = (), router: tuple[str, ...] = (),
+    proxy: Proxy | None = None, proxy_name: str = "", registry: Callable[[str], str] | None = None,
+    server: tuple[str, ...] = (), router: tuple[str, ...] = (), variables: Mapping[str, Any] | None = None,
 ) -> Network:
     ids = [id_ for both in expects or {} for id_ in both.split("|")]
     absent = without(*ids) if absent is None else absent
-    scenario = Scenario(name, says, expects=expects or {}, absent=absent, verdict=verdict, trust=trust, forced=forced)
-    return Network(scenario, names or {}, rules, proxy, proxy_name, server, router)
+    scenario = Scenario(
+        name, says, expects=expects or {}, absent=absent, verdict=verdict, trust=trust, forced=forced, variables=variables or {},
+    )
+    return Network(scenario, names or {}, rules, proxy, proxy_name, registry, server, router)
 
 
 NAMES = (
@@ -253,4 +264,22 @@ PROXIES_BY_NAME_OR_GONE = (
 )
 """All of them are one cause or none."""
 
-NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES, *PROXIES_BY_NAME_OR_GONE)
+
+def _only(hive: str) -> Callable[[str], str]:
+    return lambda proxy: internet(hive, proxy=proxy)
+
+
+IN_THE_REGISTRY = (
+    _row("registry-everybody", "squid is the only way out, and every account is set to it.", proxy=Squid(), registry=everywhere),
+    _row("registry-service-only", "Network Service alone is set to squid, the only way out.", {"APC112": WARN, "APC501": WARN},
+         proxy=Squid(), registry=_only(SERVICE_HIVE)),
+    _row("registry-updater-only", "All is open; Local System alone is set to a proxy, and that is gone.", {"APC121": WARN, "APC501": WARN},
+         proxy=Gone(), registry=_only(SYSTEM_HIVE), rules=("accept",)),
+    _row("registry-user-only", "Who installs is alone set to squid, the only way out.", {"APC112": FAIL, "APC501": WARN}, NOT_READY,
+         absent=without("APC112", "APC161", "APC902"), proxy=Squid(), registry=_only(INSTALLER_HIVE), variables=BY_INSTALLER),
+    _row("registry-windows-only", "WinHTTP's setting alone names squid, the only way out.", {"APC112": FAIL}, NOT_READY,
+         absent=without("APC112", "APC902"), proxy=Squid(), registry=winhttp),
+)
+"""Of Windows servers: only they have a registry."""
+
+NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES, *PROXIES_BY_NAME_OR_GONE, *IN_THE_REGISTRY)

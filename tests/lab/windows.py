@@ -325,18 +325,18 @@ STATES = (
 )
 
 
-def _everywhere(around: Around) -> str:
-    hives = "".join(internet(hive, proxy=around.proxy) for hive in (SERVICE_HIVE, SYSTEM_HIVE, SESSION_HIVE))
-    return hives + winhttp(around.proxy)
+def everywhere(proxy: str) -> str:
+    """Every account, and Windows itself, is set to it."""
+    return "".join(internet(hive, proxy=proxy) for hive in (SERVICE_HIVE, SYSTEM_HIVE, SESSION_HIVE)) + winhttp(proxy)
 
 
-_INSTALLER = r"HKEY_USERS\S-1-5-21-1-2-3-1105"
-_KNOWS_INSTALLER = {"LAB\\installer": "S-1-5-21-1-2-3-1105"}
-_BY_INSTALLER = {"preflight_installing_user": "LAB\\installer"}
+INSTALLER_HIVE = r"HKEY_USERS\S-1-5-21-1-2-3-1105"
+KNOWS_INSTALLER = {"LAB\\installer": "S-1-5-21-1-2-3-1105"}
+BY_INSTALLER = {"preflight_installing_user": "LAB\\installer"}
 
 WAYS = (
     _row(
-        "proxy-found", "The only way out is a proxy, and every account is set to it.", lambda around: _with(_everywhere(around)),
+        "proxy-found", "The only way out is a proxy, and every account is set to it.", lambda around: _with(everywhere(around.proxy)),
         proxy=ProxyPlan(), finds_proxy=True, direct=faults.closed_port,
     ),
     _row(
@@ -357,9 +357,9 @@ WAYS = (
     ),
     _row(
         "proxy-for-installer-only", "The proxy is set for who installs and for nobody else, and directly nothing gets out.",
-        lambda around: _with(internet(_INSTALLER, proxy=around.proxy), accounts=_KNOWS_INSTALLER),
+        lambda around: _with(internet(INSTALLER_HIVE, proxy=around.proxy), accounts=KNOWS_INSTALLER),
         {"APC111": FAIL, "APC161": FAIL, "APC501": WARN}, NOT_READY, proxy=ProxyPlan(), finds_proxy=True, direct=faults.closed_port,
-        variables=_BY_INSTALLER,
+        variables=BY_INSTALLER,
     ),
     _row(
         "winhttp-missing", "The connector's files name the proxy, and nobody set it for Windows.",
@@ -401,11 +401,11 @@ WAYS = (
         _with(files={SERVICE_CONFIG: config("proxy.example:8080")}), {"APC503": FAIL}, NOT_READY,
     ),
     _row(
-        "installer-not-logged-on", "The account that will install is not logged on.", _with(accounts=_KNOWS_INSTALLER),
-        {"APC508": UNKNOWN}, INCONCLUSIVE, variables=_BY_INSTALLER,
+        "installer-not-logged-on", "The account that will install is not logged on.", _with(accounts=KNOWS_INSTALLER),
+        {"APC508": UNKNOWN}, INCONCLUSIVE, variables=BY_INSTALLER,
     ),
     _row("installer-unknown", "Windows does not know the account that will install.", SERVER_2022, {"APC508": UNKNOWN}, INCONCLUSIVE,
-         variables=_BY_INSTALLER),
+         variables=BY_INSTALLER),
 )
 
 AS_SERVICE = (

@@ -239,6 +239,19 @@ def test_different_ways_are_a_warning(looks: Callable[..., Looks]) -> None:
     assert judged.of("APC501", "warn")["evidence"]["ways"] == "Network Service directly; Local System through proxy.example:8080"
 
 
+@pytest.mark.parametrize("code", ["timeout", "refused", "unreachable"])
+def test_who_is_not_needed_and_finds_his_own_way_closed_is_a_warning(looks: Callable[..., Looks], code: str) -> None:
+    """All that is needed goes another way and is well there: what nobody else has a word on leaves nothing open."""
+    for usual, updaters, ids in ((PROXY, "direct", {"timeout": "APC112", "refused": "APC111", "unreachable": "APC114"}),
+                                 ("direct", PROXY, dict.fromkeys(("timeout", "refused", "unreachable"), "APC121"))):
+        made = looks("direct", PROXY)
+        made.everybody(usual)
+        made.identities["local_system"] = identity(ways(made.targets, updaters, by="none"))
+        made.worlds[updaters].every("connect", error(code))
+        judged = made.judge()
+        assert (judged.verdict, judged.open()) == ("ready", {ids[code]: "warn", "APC501": "warn"}), judged.result["msg"]
+
+
 # --- revocation ------------------------------------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from itertools import chain
 
 from ..catalogue.findings import FINDINGS
 from ..model import Area, Endpoint, Finding, Phase, SeenFrom, Status
@@ -193,19 +194,27 @@ _OF_SOME: Mapping[str, tuple[Callable[[Endpoint], bool], str]] = {
 
 
 def _not_of_the_path(path: str) -> dict[str, str]:
-    ids, reason = (proxy.IDS, "no proxy on the path") if path == DIRECT else ((*dns.IDS, *tcp.IDS), "the proxy resolves and connects")
-    return dict.fromkeys(ids, reason)
+    if path == DIRECT:
+        return dict.fromkeys(proxy.IDS, "no proxy on the path of what is needed")
+    return dict.fromkeys((*dns.IDS, *tcp.IDS), "the proxy resolves and connects to what is needed")
 
 
 def _not_of_this_run(endpoints: Sequence[Endpoint], journeys: ways.Journeys) -> dict[str, str]:
     """Ids that this run's paths and endpoints leave nothing to say for."""
     reasons = {id_: reason for id_, (about, reason) in _OF_SOME.items() if not any(map(about, endpoints))}
-    if not any(path != DIRECT for path in journeys):
+    directly = any(map(_leaves_open, journeys.get(DIRECT, ())))
+    over = [judged for path, judged in journeys.items() if path != DIRECT]
+    if not over or (directly and not any(map(_leaves_open, chain.from_iterable(over)))):
         reasons |= _not_of_the_path(DIRECT)
-    # Of revocation over plain http only the content counts, whatever is between.
-    if all(endpoint.phase is Phase.REVOCATION and not endpoint.tls for endpoint in journeys.get(DIRECT, ())):
-        reasons |= next((_not_of_the_path(path) for path in journeys if path != DIRECT), {})
+    if over and not directly:
+        reasons |= next(_not_of_the_path(path) for path in journeys if path != DIRECT)
     return reasons
+
+
+def _leaves_open(endpoint: Endpoint) -> bool:
+    """Whether a check that nobody had a word on at this endpoint is still to be seen: not of what is not needed, and of revocation over
+    plain http only the content counts, whatever is between."""
+    return endpoint.needed and not (endpoint.phase is Phase.REVOCATION and not endpoint.tls)
 
 
 _STAGES = range(101, 160)

@@ -288,7 +288,11 @@ class World:
             command = ["squid", "-N", "-f", str(folder / "squid.conf")]
         elif isinstance(network.proxy, Tinyproxy):
             ports = "".join(f"ConnectPort {port}\n" for port in network.proxy.ports)
-            text = f"Port {PROXY_PORT}\nListen {address}\nTimeout 60\nMaxClients 100\n{ports}"
+            allowed = ""
+            if network.proxy.names:
+                (folder / "allowed").write_text("\n".join((*network.proxy.names, "")), encoding="ascii")
+                allowed = f"Filter \"{folder / 'allowed'}\"\nFilterType fnmatch\nFilterDefaultDeny Yes\n"
+            text = f"Port {PROXY_PORT}\nListen {address}\nTimeout 60\nMaxClients 100\n{ports}{allowed}"
             (folder / "tinyproxy.conf").write_text(text, encoding="utf-8")
             command = ["tinyproxy", "-d", "-c", str(folder / "tinyproxy.conf")]
         else:
@@ -334,12 +338,24 @@ class World:
             f"dns_nameservers {self._proxys_name_server(name) if squid.names else '127.0.0.1'}", "pid_filename none",
             "logformat asked %>a %Ss/%>Hs %rm %ru %{Proxy-Authorization}>h %{Authorization}>h", f"access_log {self.log(name)} asked",
             f"cache_log {folder / 'cache.log'}", f"coredump_dir {folder}", "cache deny all", "pinger_enable off",
-            "shutdown_lifetime 0 seconds", *inspects, *logins, *known, *squid.access, *asks, "http_access allow all", "",
+            "shutdown_lifetime 0 seconds", *inspects, *logins, *self._waits(squid.seconds), *known, *squid.access, *asks,
+            "http_access allow all", "",
         ])
 
     def log(self, name: str) -> Path:
         """A line for each request to a squid: who, what squid said, method, URL, credentials of both kinds (- where there were none)."""
         return self._open / name / "access.log"
+
+    def _waits(self, seconds: int) -> list[str]:
+        """Each connection is a question of its own (its port is in it), and squid asks them all of one program."""
+        if not seconds:
+            return []
+        program = self._open / f"waits-{seconds}"
+        answers = f'{{ sleep {seconds}; echo "$number OK"; }}'
+        program.write_text(f"#!/bin/sh\nwhile read -r number rest; do {answers} & done\n", encoding="ascii")
+        program.chmod(0o755)
+        asks = f"external_acl_type waits concurrency=500 children-max=1 ttl=0 negative_ttl=0 %>p {program}"
+        return [asks, "acl waits external waits", "http_access deny !waits"]
 
     def _denies_all(self) -> Path:
         """What squid asks about Windows logins: nobody ever gets in."""

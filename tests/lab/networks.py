@@ -65,12 +65,16 @@ class Squid:
     """What its name server answers, as of a Network; empty: what the others' does."""
     rules: tuple[str, ...] = ()
     """Of nftables, for packets from and to it, in the router."""
+    seconds: int = 0
+    """Until it answers; the time is its own, not the way's."""
 
 
 @dataclass(frozen=True)
 class Tinyproxy:
     ports: tuple[int, ...] = ()
     """To which CONNECT is let through; empty: all."""
+    names: tuple[str, ...] = ()
+    """Which it lets through, with * for all labels; empty: all."""
 
 
 @dataclass(frozen=True)
@@ -282,4 +286,18 @@ IN_THE_REGISTRY = (
 )
 """Of Windows servers: only they have a registry."""
 
-NETWORKS = (*NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES, *PROXIES_BY_NAME_OR_GONE, *IN_THE_REGISTRY)
+_ALLOWED = ("*.msappproxy.net", "login.*", "*.microsoftonline-p.com", "*.microsoftonline.com", "*.microsoft.com", "*.msocsp.com",
+            "*.digicert.com", "*.windowsupdate.com")
+LISTS_AND_TIME = (
+    _row("tinyproxy-allows-needed", "tinyproxy has a list, and what is needed is on it.", {"APC123": WARN},
+         absent=without("APC123", "APC147"), proxy=Tinyproxy(names=(*_ALLOWED, "*.servicebus.windows.net"))),
+    _row("tinyproxy-denies-bus", "tinyproxy has a list, and Service Bus is not on it.", {"APC123": FAIL}, NOT_READY,
+         absent=without("APC123", "APC147"), proxy=Tinyproxy(names=_ALLOWED)),
+    _row("squid-slow", "squid takes a second for each answer.", proxy=Squid(seconds=1)),
+    _row("squid-late", "squid takes longer for an answer than any client waits.", {"APC124": FAIL}, NOT_READY,
+         absent=without("APC124", "APC161", "APC902"), proxy=Squid(seconds=8)),
+)
+
+NETWORKS = (
+    *NAMES, *FIREWALLS, *REAL_PROXIES, *FAMILIES, *SIZES, *FURTHER_PROXIES, *PROXIES_BY_NAME_OR_GONE, *IN_THE_REGISTRY, *LISTS_AND_TIME,
+)

@@ -171,7 +171,7 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
     internal sealed class Attempt
     {
         // What a box says that counts connections, whatever the stage.
-        private static readonly string[] Losses = { "timeout", "refused", "reset", "unreachable" };
+        private static readonly string[] Losses = { "timeout", "refused", "reset", "closed", "unreachable" };
         public readonly TargetSpec Target;
         // Whom to ask for: the endpoint, or what connect_to puts in its place.
         public readonly Place Endpoint;
@@ -255,10 +255,19 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
         }
 
         // The stage at which it was lost in a way that a crowd of connections can be the cause of; null where it was not. Hellos bar
-        // nothing.
+        // nothing; of a handshake the first try counts, too.
         public string Lost()
         {
-            return Stage.Order.FirstOrDefault(name => !Stage.IsHello(name) && Ended.ContainsKey(name) && !Passed(name) && Losses.Contains(Ended[name].Fault.Code));
+            return Stage.Order.FirstOrDefault(name => !Stage.IsHello(name) && Ended.ContainsKey(name) && LossesOf(Ended[name]).Intersect(Losses).Any());
+        }
+
+        private static IEnumerable<string> LossesOf(Stage stage)
+        {
+            object first;
+            if (stage.Facts.TryGetValue("default_error", out first))
+                yield return (string)first;
+            if (!stage.Ok)
+                yield return stage.Fault.Code;
         }
 
         public bool Passed(string name)

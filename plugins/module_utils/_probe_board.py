@@ -23,7 +23,7 @@ FURTHER_HELLOS = {"hello_sha512": "sha512", "hello_padded": "padded"}
 """Stage to what a target calls it."""
 HELLOS = ("hello", *FURTHER_HELLOS)
 """By hand: a failure bars nothing later."""
-LOSSES = ("timeout", "refused", "reset", "unreachable")
+LOSSES = ("timeout", "refused", "reset", "closed", "unreachable")
 """What a box says that counts connections, whatever the stage."""
 
 
@@ -105,8 +105,12 @@ class Attempt:
 
     def lost(self) -> Optional[str]:
         """The stage at which it was lost in a way that a crowd of connections can be the cause of; None where it was not. Hellos bar
-        nothing."""
-        return next((name for name in STAGES if name not in HELLOS and any(self.failed_with(name, code) for code in LOSSES)), None)
+        nothing; of a handshake the first try counts, too."""
+        return next((name for name in STAGES if name not in HELLOS and self._losses(name).intersection(LOSSES)), None)
+
+    def _losses(self, stage: str) -> Set[str]:
+        ended = self.ended.get(stage)
+        return set() if ended is None else {ended.facts.get("default_error", ""), ended.fault.code if ended.fault else ""}
 
     def failed(self, stage: str) -> bool:
         ended = self.ended.get(stage)

@@ -225,6 +225,10 @@ SIZES = (
          absent=without("APC135", "APC902"), rules=("ip saddr 10.77.0.0/16 meta length > 1400 drop",)),
     _row("net-syn-limited", "The firewall takes 40 new connections a second, and drops the rest without a word.",
          rules=("tcp flags & (syn|ack) == syn limit rate over 40/second burst 20 packets drop",)),
+    _row("net-syn-limited-more", "The firewall takes 20 new connections a second, and drops the rest without a word.",
+         absent=without("APC117"), forced=True, rules=("tcp flags & (syn|ack) == syn limit rate over 20/second burst 10 packets drop",)),
+    _row("net-sessions-limited", "The firewall takes 10 open connections of a server, and refuses the rest.", {"APC117": WARN},
+         forced=True, rules=("tcp flags & (syn|ack) == syn ct count over 10 reject with tcp reset",)),
 )
 
 _REDIRECTED = ("deny_info 302:https://portal.example/login all",)

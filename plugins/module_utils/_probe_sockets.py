@@ -136,6 +136,9 @@ class Wire:
         if self._early:
             early, self._early = self._early, b""
             return early
+        # Where bytes are there already, reading them does not wait: who never stops talking would keep all others from their turn, and the
+        # deadline from its own.
+        await asyncio.sleep(0)
         return await self._loop.sock_recv(self._open(), 16384)
 
     async def send(self, data: bytes) -> None:

@@ -13,10 +13,11 @@ import re
 import ssl
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from socket import MSG_PEEK, socket
+from itertools import chain, count, cycle
+from socket import MSG_PEEK, SHUT_WR, socket
 from typing import Protocol, TypeVar
 
 from cryptography.hazmat.primitives import hashes
@@ -27,12 +28,15 @@ from .proxies import SQUID
 from .servers import (
     IPV4,
     IPV6,
+    PATIENCE,
     Answer,
+    Connection,
     Handler,
     Listener,
     OpensslServer,
     Request,
     Response,
+    accept_tls,
     at,
     drain,
     http_listener,
@@ -364,6 +368,89 @@ def one_byte_a_second(world: World) -> str:
             world.closing.wait(1)
 
     return world.listen(serve)
+
+
+# -- slow, late, without an end
+
+Pieces = Callable[[World], Iterable[bytes]]
+
+
+def speaks(
+    pieces: Pieces, *, tls: bool = False, hears: bool = True, late: float = 0, pace: float = 0, ends: bool = False
+) -> Fault:
+    """Hears what the client says first (or never reads a byte), waits for `late` seconds, says these pieces with `pace` seconds after
+    each, and then holds the connection open, or ends its own side of it and goes on to listen (half-close)."""
+
+    def say(world: World, connection: Connection) -> None:
+        world.closing.wait(late)
+        for piece in pieces(world):
+            connection.sendall(piece)
+            if world.closing.wait(pace):
+                return
+        if ends:
+            connection.shutdown(SHUT_WR)
+        if hears:
+            drain(connection)
+        else:
+            world.closing.wait(PATIENCE)
+
+    def start(world: World) -> str:
+        make = contexts(world.pki)
+
+        def serve(connection: socket) -> None:
+            if not tls:
+                if hears:
+                    connection.recv(65536)
+                say(world, connection)
+                return
+            with contextlib.closing(accept_tls(connection, make)) as secured:
+                read_head(secured)
+                say(world, secured)
+
+        return world.listen(serve)
+
+    return start
+
+
+def byte_by_byte(data: bytes) -> Pieces:
+    return lambda world: (bytes((one,)) for one in data)
+
+
+def for_ever(*pieces: bytes, first: bytes = b"") -> Pieces:
+    """Never stops talking."""
+    return lambda world: chain((first,), cycle(pieces))
+
+
+def slow_line(after: int, *, connection: int = 0) -> Fault:
+    """The healthy cloud over a line that goes bad: of each connection, from the one with this number on, so many bytes of the server come
+    at once and the rest one byte a second."""
+
+    def start(world: World) -> str:
+        numbers = count()
+
+        def serve(client: socket) -> None:
+            if next(numbers) < connection:
+                relay(client, world.cloud.tls)
+                return
+
+            def trickle(data: bytes, passed: int) -> bytes:
+                at_once = max(0, after - passed)
+                client.sendall(data[:at_once])
+                for byte in data[at_once:]:
+                    client.sendall(bytes((byte,)))
+                    if world.closing.wait(1):
+                        break
+                return b""
+
+            relay(client, world.cloud.tls, down=trickle)
+
+        return world.listen(serve)
+
+    return start
+
+
+HELLO_REQUESTS = b"\x16\x03\x03\x10\x00" + bytes(4096)
+"""A record of 1,024 of TLS's HelloRequests, which a client passes over as long as it shakes hands (RFC 5246, 7.4.1.1)."""
 
 
 # -- the certificate

@@ -604,6 +604,19 @@ def test_the_deadline_holds(source: Path, root: Path, world: World) -> None:
     assert {"resolve": "ok", "connect": "ok", **dict.fromkeys(("proxy", "hello", "handshake", "request"), "not_run")} in under_way
 
 
+def test_who_never_stops_talking_takes_nobodys_turn(look: Look, world: World, cloud: Cloud) -> None:
+    """What has come already is read without waiting: timeouts and the deadline must have their turn all the same."""
+    talks = faults.speaks(faults.for_ever(faults.HELLO_REQUESTS))(world)
+    to = {"a.example:443": talks, "b.example:443": cloud.tls}
+    seen = look(target("a.example"), target("b.example"), connect_to=to, deadline_ms=5000, timeouts_ms=SHORT)
+    assert codes(stages(seen))["handshake"] == "timeout"
+    assert stages(seen)["handshake"]["ms"] < SHORT["handshake"] + 500
+    assert codes(stages(seen, 1))["request"] == "ok"
+    seen = look(target("a.example"), connect_to=to, deadline_ms=1500)
+    assert codes(stages(seen))["handshake"] == "not_run"
+    assert seen["elapsed_ms"] < 2500
+
+
 def test_the_deadline_holds_though_the_resolver_hangs(source: Path) -> None:
     request = {"schema": 1, "deadline_ms": 1000, "paths": [{"id": "direct", "ways": ["direct"]}], "targets": [target("a.example")]}
     began = time.monotonic()

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -31,6 +32,9 @@ NXDOMAIN = "NXDOMAIN"
 NODATA = "NODATA"
 SERVFAIL = "SERVFAIL"
 SILENCE = "SILENCE"
+LATE = "LATE"
+"""The address 127.0.0.1, after so long that a client has asked again, but not given up."""
+LATE_SECONDS = 3
 
 Table = Mapping[str, str | tuple[str, ...]]
 """Name to one of the words above, or to addresses of both families in the order of the answer. Other names: NXDOMAIN."""
@@ -39,6 +43,7 @@ TABLE: Table = {
     "no-data.lab.test": NODATA,
     "server-failure.lab.test": SERVFAIL,
     "silent.lab.test": SILENCE,
+    "late.lab.test": LATE,
     "sinkhole.lab.test": ("0.0.0.0",),
     "private-nowhere.lab.test": ("10.66.66.67",),
     "first-alive.lab.test": ("127.0.0.2", "127.0.0.4"),
@@ -62,6 +67,9 @@ def answer(query: bytes, table: Table) -> bytes | None:
     told = table.get(name.lower(), NXDOMAIN)
     if told == SILENCE or questions != 1:
         return None
+    if told == LATE:
+        time.sleep(LATE_SECONDS)
+        told = ("127.0.0.1",)
     code = {NXDOMAIN: NAME_ERROR, SERVFAIL: SERVER_FAILURE}.get(told if isinstance(told, str) else "", NO_ERROR)
     records = [_address(one, kind) for one in told if (":" in one) == (kind == AAAA)] if isinstance(told, tuple) else []
     records = records if kind in (A, AAAA) else []

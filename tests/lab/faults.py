@@ -421,18 +421,11 @@ def for_ever(*pieces: bytes, first: bytes = b"") -> Pieces:
     return lambda world: chain((first,), cycle(pieces))
 
 
-def slow_line(after: int, *, connection: int = 0) -> Fault:
-    """The healthy cloud over a line that goes bad: of each connection, from the one with this number on, so many bytes of the server come
-    at once and the rest one byte a second."""
+def slow_line(after: int) -> Fault:
+    """The healthy cloud over a line that goes bad: so many bytes of the server come at once, the rest one byte a second."""
 
     def start(world: World) -> str:
-        numbers = count()
-
         def serve(client: socket) -> None:
-            if next(numbers) < connection:
-                relay(client, world.cloud.tls)
-                return
-
             def trickle(data: bytes, passed: int) -> bytes:
                 at_once = max(0, after - passed)
                 client.sendall(data[:at_once])
@@ -445,6 +438,16 @@ def slow_line(after: int, *, connection: int = 0) -> Fault:
             relay(client, world.cloud.tls, down=trickle)
 
         return world.listen(serve)
+
+    return start
+
+
+def after(healthy_ones: int, fault: Fault) -> Fault:
+    """So many connections reach the healthy cloud, all later ones this."""
+
+    def start(world: World) -> str:
+        numbers, bad = count(), fault(world)
+        return world.listen(lambda client: relay(client, world.cloud.tls if next(numbers) < healthy_ones else bad))
 
     return start
 

@@ -142,16 +142,7 @@ class Lab:
 
     def _interpreter(self, name: str, python: str) -> Path:
         """A program that is this Python with the server's own roots."""
-        path = self.folder / "python" / name
-        path.parent.mkdir(exist_ok=True)
-        trust = shlex.quote(str(self.sites[name].trust))
-        path.write_text(
-            f"#!/bin/sh\nSSL_CERT_FILE={trust}\nSSL_CERT_DIR=/nonexistent\nexport SSL_CERT_FILE SSL_CERT_DIR\n"
-            f'exec {shlex.quote(python)} "$@"\n',
-            encoding="utf-8",
-        )
-        path.chmod(0o755)
-        return path
+        return trusting_python(self.folder / "python" / name, self.sites[name].trust, python)
 
     # -- one server's network
 
@@ -205,6 +196,18 @@ class Lab:
             "ansible_ssh_common_args": "-o ConnectTimeout=3 -o BatchMode=yes",
             "ansible_ssh_retries": 0,
         }
+
+
+def trusting_python(path: Path, trust: Path, python: str = sys.executable) -> Path:
+    """A program that is this Python with these roots."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(
+        f"#!/bin/sh\nSSL_CERT_FILE={shlex.quote(str(trust))}\nSSL_CERT_DIR=/nonexistent\nexport SSL_CERT_FILE SSL_CERT_DIR\n"
+        f'exec {shlex.quote(python)} "$@"\n',
+        encoding="utf-8",
+    )
+    path.chmod(0o755)
+    return path
 
 
 def catalogue_endpoints() -> dict[str, bool]:

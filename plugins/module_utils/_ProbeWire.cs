@@ -397,6 +397,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeWire
             }
             else if (record.Type == Records.Handshake)
             {
+                // After the suite nothing is looked for any more: a server that never ends would fill the memory.
+                if (Suite != null)
+                    return;
                 records.FeedMessages(record.Body);
                 Part message;
                 while (Suite == null && records.NextMessage(out message))

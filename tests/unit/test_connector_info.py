@@ -104,6 +104,7 @@ using System.Linq;
 using Newtonsoft.Json.Linq;
 using NAMESPACEHello;
 using NAMESPACEStage;
+using NAMESPACEWire;
 namespace NAMESPACE
 {
     public static class Json
@@ -150,7 +151,24 @@ namespace NAMESPACE
             }
             return new Dictionary<string, object> {
                 { "whole", Read(flight, flight.Length) }, { "by_byte", Read(flight, 1) },
-                { "split", Read(Split(flight), 100) }, { "counts", counts } };
+                { "split", Read(Split(flight), 100) }, { "counts", counts }, { "kept_bytes", Kept(flight) } };
+        }
+
+        // What is held of 16 MiB that a server says in the clear after its flight.
+        private static long Kept(byte[] flight)
+        {
+            ClearWords words = new ClearWords();
+            words.Feed(flight);
+            byte[] requests = new byte[5 + 4096];
+            new byte[] { 22, 3, 3, 16, 0 }.CopyTo(requests, 0);
+            long before = GC.GetTotalMemory(true);
+            for (int i = 0; i < 4096; i++)
+                words.Feed(requests);
+            long after = GC.GetTotalMemory(true);
+            GC.KeepAlive(words);
+            if (words.Suite == null || words.Alert != null)
+                throw new InvalidOperationException("the flight was not read");
+            return after - before;
         }
 
         // The same messages, one byte to a record.
@@ -915,6 +933,7 @@ def test_parser_over_mutated_flights(lab: Lab, name: str) -> None:
     assert set(counts) <= {"done", "closed", "malformed", "not_tls", "alert"}
     assert sum(counts.values()) == 3000
     assert counts["malformed"] > 100
+    assert verdicts["kept_bytes"] < 1 << 20
 
 
 def test_utils_use_only_those_before_them() -> None:

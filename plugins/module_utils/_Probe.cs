@@ -208,7 +208,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             Answer answer = null;
             if (!attempt.Direct && !Proxy(wire, facts => answer = Http.GetOverProxy(attempt.Endpoint, target, wire, facts)))
                 return;
-            if (Run("request", "closed", wire.GiveUp, facts => (answer ?? Http.Get(target, wire.Stream)).Tell(facts)))
+            bool asked = Run("request", "closed", wire.GiveUp, facts => (answer ?? Http.Get(target, wire.Stream)).Tell(facts));
+            wire.Dispose();
+            if (asked)
                 WebSocket(0);
         }
 
@@ -300,7 +302,11 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
                     stage.Facts["protocols"] = again ? "tls12" : "default";
                 board.Record(attempt, "handshake", stage);
                 Func<Fault> late = again ? (Func<Fault>)second.GiveUp : first.GiveUp;
-                if (stage.Usable && Run("request", "closed", late, facts => Http.Get(target, handshake.Session).Tell(facts)))
+                bool asked = stage.Usable && Run("request", "closed", late, facts => Http.Get(target, handshake.Session).Tell(facts));
+                // An attempt has one connection at a time.
+                first.Dispose();
+                second.Dispose();
+                if (asked)
                     WebSocket(protocols);
             }
         }

@@ -359,10 +359,11 @@ async def _ask(over: Stream, request: bytes, facts: Facts) -> None:
     await answer.read_body(facts)
 
 
-async def _request(board: Board, attempt: Attempt, over: Stream) -> None:
-    if "request" in attempt.due:
-        facts: Facts = {}
-        await _stage(board, attempt, "request", facts, _ask(over, _get_request(attempt.target, attempt.target.get), facts))
+async def _request(board: Board, attempt: Attempt, over: Stream) -> bool:
+    """False also where it is not due."""
+    facts: Facts = {}
+    return "request" in attempt.due and await _stage(
+        board, attempt, "request", facts, _ask(over, _get_request(attempt.target, attempt.target.get), facts))
 
 
 async def _request_over_proxy(board: Board, attempt: Attempt, wire: Wire) -> bool:
@@ -372,10 +373,8 @@ async def _request_over_proxy(board: Board, attempt: Attempt, wire: Wire) -> boo
     request = _get_request(attempt.target, "http://" + attempt.endpoint.header(80) + attempt.target.get)
     if not await _stage(board, attempt, "proxy", facts, _ask_proxy(wire, request, answer, facts), lambda: _refusal(facts)):
         return False
-    if "request" in attempt.due:
-        body = answer.head_facts()
-        await _stage(board, attempt, "request", body, answer.read_body(body))
-    return True
+    body = answer.head_facts()
+    return "request" in attempt.due and await _stage(board, attempt, "request", body, answer.read_body(body))
 
 
 async def _websocket(board: Board, attempt: Attempt, tls12: bool = False) -> None:
@@ -408,17 +407,19 @@ async def _websocket(board: Board, attempt: Attempt, tls12: bool = False) -> Non
 
 
 async def follow(board: Board, attempt: Attempt, wire: Wire) -> None:
-    """All stages after connect, over the connection that is there; it is closed in the end."""
+    """All stages after connect, over the connection that is there; it is closed in the end. An attempt has one connection at a time."""
     try:
         if attempt.target.tls:
             await _follow_tls(board, attempt, wire)
-        elif attempt.path.proxy is None:
-            await _request(board, attempt, wire)
-            await _websocket(board, attempt)
-        elif "proxy" in attempt.due and await _request_over_proxy(board, attempt, wire):
-            await _websocket(board, attempt)
+            return
+        if attempt.path.proxy is None:
+            asked = await _request(board, attempt, wire)
+        else:
+            asked = "proxy" in attempt.due and await _request_over_proxy(board, attempt, wire)
     finally:
         wire.close()
+    if asked:
+        await _websocket(board, attempt)
 
 
 async def _follow_tls(board: Board, attempt: Attempt, wire: Wire) -> None:
@@ -439,7 +440,8 @@ async def _follow_handshake(board: Board, attempt: Attempt, answered: bool) -> N
         await handshake.run()
         if attempt.ended["handshake"].bars or handshake.session is None:
             return
-        await _request(board, attempt, handshake.session)
+        asked = await _request(board, attempt, handshake.session)
     finally:
         handshake.close()
-    await _websocket(board, attempt, handshake.tls12)
+    if asked:
+        await _websocket(board, attempt, handshake.tls12)

@@ -53,6 +53,28 @@ class Counter:
         self.now -= 1
 
 
+class Census:
+    """The connections of one or several listeners that are open at once, by the clients' doing: accepted, and the client has not closed its
+    side (on loopback the server's kernel knows of that before the client opens another one). `Counter` counts until a server is done."""
+
+    def __init__(self) -> None:
+        self.most = 0
+        self.total = 0
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+
+    def enter(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open = {one for one in (*self._open, connection) if _is_established(one)}
+            self.total += 1
+            self.most = max(self.most, len(self._open))
+
+
+def _is_established(connection: socket.socket) -> bool:
+    """By TCP_INFO's state."""
+    return connection.fileno() != -1 and connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1) == b"\x01"
+
+
 class Listener:
     """Accepts connections and gives each to `handler` in a thread of its own; the connection is closed when that ends.
 

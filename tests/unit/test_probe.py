@@ -28,7 +28,7 @@ from lab.cloud import WEBSOCKET_PATH, Cloud
 from lab.faults import Fault, World
 from lab.pki import ISSUING_CERTIFICATE, ISSUING_CRL, ISSUING_CRL_MIRROR, OCSP_URL, REVOCATION_HOSTS, Pki
 from lab.proxies import Policy, Proxy, asks_for_password, closes, denies, fails, malformed, open_to_all, portal, silent
-from lab.servers import Missing, drain, read_head, reset
+from lab.servers import Census, Missing, drain, read_head, relay, reset
 
 SIGN_IN = "login.microsoftonline.com"
 BOOTSTRAP = "a.bootstrap.msappproxy.net"
@@ -161,6 +161,22 @@ def test_no_more_connections_at_once_than_asked_for(look: Look, world: World) ->
     names = [f"host{number}.example" for number in range(12)]
     look(*(target(name, 80) for name in names), connect_to={f"{name}:80": to for name in names}, parallel=4)
     assert 1 < most[0] <= 4
+
+
+@pytest.mark.parametrize("port", [443, 80])
+def test_no_connection_for_a_websocket_after_a_request_that_failed(look: Look, world: World, port: int) -> None:
+    counted = Census()
+    to = faults.request_cut(world) if port == 443 else faults.reset_on_hello(world)
+
+    def serve(connection: socket.socket) -> None:
+        counted.enter(connection)
+        relay(connection, to)
+
+    place = target(port=port, websocket=WEBSOCKET_PATH)
+    seen = look(place, connect_to={place["id"]: world.listen(serve)})
+    assert codes(stages(seen))["request"] == "closed"
+    assert "websocket" not in stages(seen)
+    assert counted.total == (2 if port == 443 else 1)
 
 
 def test_without_the_platforms_hello_a_recorded_one_is_sent(look: Look, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

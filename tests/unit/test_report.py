@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.appproxy.connector.plugins.plugin_utils.report import console, files, fleet_json, gate, host_json
+from ansible_collections.appproxy.connector.plugins.plugin_utils.report.formats import FORMATS, Material
+from ansible_collections.appproxy.connector.plugins.plugin_utils.report.rows import subjects
 from ansible_collections.appproxy.connector.plugins.plugin_utils.report.text import LIMIT, inert
 
 NOW = datetime(2026, 11, 26, 1, 0, 0, tzinfo=timezone.utc)
@@ -201,6 +203,16 @@ def test_host_without_a_file_is_inconclusive() -> None:
     assert made["verdict"] == "inconclusive"
     assert made["hosts"][1] == {**made["hosts"][1], "verdict": "inconclusive", "reached": None, "file": None, "causes": ["APC901"]}
     assert made["counts"] == {**made["counts"], "without_result": 1, "unreachable": 0}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_host_without_a_file_is_in_every_format(name: str) -> None:
+    one = report(judged={"connect_to": False, "cloud": "public", "tenant_id": None, "connector_version": None})
+    rows = [fleet_json.Row("one", "hosts/one.json", one), fleet_json.Row("lost", None, None)]
+    material = Material(fleet(("one", one), ("lost", None)), subjects(lambda: rows, None))
+    for dump in FORMATS[name].values():
+        text = "".join(dump(material))
+        assert "lost" in text or name in ("change_request", "remediation"), "nothing can be done for it there"
 
 
 def test_same_cause_folds_over_hosts() -> None:

@@ -35,6 +35,10 @@ def seen(state: Path, asked: Any) -> dict[str, Any]:
     return World(Pki(state / "pki"), asked.endpoints).observation(NOW.strftime(SEEN_AT))
 
 
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else 1
+
+
 def schema(root: Path, name: str) -> dict[str, Any]:
     return dict(json.loads((root / "plugins/plugin_utils/observe" / f"{name}.schema.json").read_text()))
 
@@ -64,6 +68,12 @@ def test_the_schema_names_the_stages_that_are_read(root: Path) -> None:
     (lambda seen: seen["attempts"][0]["stages"]["request"]["facts"].update(headers={"a": "b"}), "headers"),
     (lambda seen: seen["certificates"].update({"0" * 64: "AAAA"}), "certificates"),
     (lambda seen: seen["certificates"].update({"0" * 64: "no base64!"}), "base64"),
+    (lambda seen: seen.update(elapsed_ms=10**18), "elapsed_ms: a whole number of at most 18 digits"),
+    (lambda seen: seen.update(later=nested(100)), "nested more than 40 deep"),
+    (lambda seen: seen.update(seen_as="x" * 600_000), "a text of 600000 characters"),
+    (lambda seen: seen.update({"x" * 600_000: 1}), "a text of 600000 characters"),
+    (lambda seen: seen.update(later=["x" * 500_000] * 80), "larger than 32 MiB"),
+    (lambda seen: seen.update(later=[1] * 5_000_000), "larger than 32 MiB"),
 ])
 def test_what_is_not_of_the_shape_is_one_error_that_names_the_place(seen: dict[str, Any], asked: Any, change: Any, where: str) -> None:
     change(seen)
@@ -78,6 +88,16 @@ def test_what_is_not_of_the_shape_is_one_error_that_names_the_place(seen: dict[s
 @pytest.mark.parametrize("answer", [None, "", "text", 7, [], {}, {"schema": 1}, [{"schema": 1}]])
 def test_an_answer_that_is_no_observation_is_never_a_pass(asked: Any, answer: Any) -> None:
     assert conclude(asked, answer)["verdict"] == "inconclusive"
+
+
+def test_what_many_endpoints_over_many_paths_give_is_not_too_large(seen: dict[str, Any]) -> None:
+    seen["attempts"] *= 40
+    assert len(parse_observation(seen).attempts) > 1000
+
+
+def test_of_an_accounts_name_no_more_is_kept_than_a_name_has(seen: dict[str, Any]) -> None:
+    seen["seen_as"] = "x" * 500_000
+    assert len(parse_observation(seen).seen_as) == 256
 
 
 def test_keys_of_a_newer_engine_are_passed_over(seen: dict[str, Any], asked: Any) -> None:

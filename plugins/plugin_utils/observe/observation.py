@@ -23,6 +23,7 @@ from .readers import (
     a_list,
     a_time,
     an_error,
+    check_bounds,
     flag,
     from_base64,
     headers,
@@ -40,6 +41,8 @@ __all__ = [
 ]
 
 SCHEMA = 1
+MOST_ACCOUNT = 256
+"""Characters that are kept of an account's name."""
 
 
 class StageName(str, Enum):
@@ -330,6 +333,7 @@ def _platform_hello(value: Any, where: str) -> tuple[PlatformHello | None, Stage
 
 def parse_observation(value: Any) -> Observation:
     """Read what an engine answered. Raises ObservationError with the place and what was expected there."""
+    check_bounds(value, "observation")
     found = mapping(value, "observation")
     schema = found.get("schema")
     if schema != SCHEMA or isinstance(schema, bool):
@@ -342,7 +346,7 @@ def parse_observation(value: Any) -> Observation:
         engine=text(engine.get("name"), "engine.name"),
         family=text(engine.get("family"), "engine.family"),
         platform=text(engine.get("platform"), "engine.platform"),
-        seen_as=text(found.get("seen_as"), "seen_as"),
+        seen_as=text(found.get("seen_as"), "seen_as")[:MOST_ACCOUNT],
         seen_at=a_time(found.get("seen_at"), "seen_at"),
         elapsed_ms=number(found.get("elapsed_ms"), "elapsed_ms"),
         deadline_ms=number(found.get("deadline_ms"), "deadline_ms"),

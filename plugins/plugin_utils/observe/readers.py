@@ -32,6 +32,37 @@ class StageError:
     first_bytes: str | None = None
 
 
+MOST_DEPTH = 40
+"""A whole observation is fifteen deep."""
+MOST_TEXT = 512 * 1024
+"""Characters; the longest text is a certificate, of which the engines read no longer ones."""
+MOST_WEIGHT = 32 * 1024 * 1024
+"""Characters of all texts and keys, and eight for each value: some thousand endpoints over several paths."""
+_VALUE_WEIGHT = 8
+
+
+def check_bounds(value: Any, where: str) -> None:
+    """What is too large or too deep for an observation is none, whoever kept it until now: it must not get into results and reports."""
+    weight, waiting = 0, [(value, 0)]
+    while waiting:
+        inner, depth = waiting.pop()
+        if depth > MOST_DEPTH:
+            raise ObservationError(f"{where}: it is nested more than {MOST_DEPTH} deep")
+        below: list[Any] = []
+        if isinstance(inner, str):
+            if len(inner) > MOST_TEXT:
+                raise ObservationError(f"{where}: a text of {len(inner)} characters is in it, {MOST_TEXT} are the most")
+            weight += len(inner)
+        elif isinstance(inner, Mapping):
+            below = [*inner, *inner.values()]
+        elif isinstance(inner, (list, tuple)):
+            below = list(inner)
+        weight += _VALUE_WEIGHT * len(below)
+        if weight > MOST_WEIGHT:
+            raise ObservationError(f"{where}: it is larger than {MOST_WEIGHT // (1024 * 1024)} MiB")
+        waiting += [(one, depth + 1) for one in below]
+
+
 def mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise ObservationError(f"{where}: an object was expected")
@@ -50,9 +81,14 @@ def text(value: Any, where: str) -> str:
     return str(value)
 
 
+_FAR = 10**18
+
+
 def number(value: Any, where: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ObservationError(f"{where}: a whole number was expected")
+    if abs(value) >= _FAR:
+        raise ObservationError(f"{where}: a whole number of at most 18 digits was expected")
     return int(value)
 
 

@@ -34,6 +34,7 @@ WINDOWS_MODULE = "appproxy.connector.connector_info"
 POSIX_MODULE = "appproxy.connector.path_info"
 MESSAGE_LIMIT = 2000
 """Characters of one line of a message that Ansible shows as it is."""
+MOST_WARNINGS = 10
 _WORDS_OF_FAILURE = ("msg", "module_stderr", "module_stdout")
 
 
@@ -46,6 +47,14 @@ def failure_text(result: Mapping[str, Any]) -> str:
     """Why a remote module failed, on one line: its message, and what the interpreter or the shell said."""
     words = (inert(result[key]) for key in _WORDS_OF_FAILURE if result.get(key))
     return "; ".join(dict.fromkeys(word for word in words if word)) or "the module failed without a word"
+
+
+def warnings_of(result: Mapping[str, Any]) -> list[str]:
+    """What a remote module warned of, a line each and not for ever. ansible-core 2.19 and newer wrap what the module itself said."""
+    heard = result.get("warnings")
+    if not isinstance(heard, list):
+        return []
+    return [inert(getattr(getattr(one, "event", None), "msg", one), limit=MESSAGE_LIMIT) for one in heard[:MOST_WARNINGS]]
 
 
 def now() -> datetime:
@@ -183,7 +192,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
             planned = plan(parse_options(args, now(), self.areas), host, windows=is_windows(self._connection))
         except OptionError as error:
             raise fail(error) from None
-        warnings: list[Any] = []
+        warnings: list[str] = []
         seen = self._look(planned, args["observations"], host, variables, warnings)
         if args["observations"] and not named and not isinstance(seen, Failure):
             planned = seen_from(planned, saved_from(seen, planned.options.seen_from))
@@ -197,7 +206,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
         return SeenFrom.CONTROLLER if self._connection.transport == "local" else SeenFrom.JUMP_HOST
 
     def _look(
-        self, planned: Plan, saved: str | None, host: str, variables: dict[str, Any], warnings: list[Any]
+        self, planned: Plan, saved: str | None, host: str, variables: dict[str, Any], warnings: list[str]
     ) -> Mapping[str, Any] | Failure:
         """The observation, or why there is none."""
         if saved:
@@ -210,7 +219,7 @@ class JudgingAction(ActionBase):  # type: ignore[misc]
             return Failure(inert(error), reached=False)
         except Exception as error:  # noqa: BLE001  connection plugins raise what their libraries raise, and the host must not get lost
             return Failure(inert(error))
-        warnings.extend(answer.get("warnings") or ())
+        warnings.extend(warnings_of(answer))
         if answer.get("unreachable") or answer.get("failed"):
             return Failure(failure_text(answer), reached=not answer.get("unreachable"), supported=answer.get("apc") != UNSUPPORTED)
         observation = answer.get("observation")

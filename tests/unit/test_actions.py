@@ -101,6 +101,20 @@ def test_what_could_not_be_seen_is_a_finding(answer: Any, words: str, reached: b
     assert (result["verdict"], result["reached"]) == ("inconclusive", reached)
 
 
+@pytest.mark.parametrize(("warnings", "kept"), [
+    (["\x1b[2Jlook\r\nthere"], ["\\x1b[2Jlook there"]),
+    ([SimpleNamespace(event=SimpleNamespace(msg="as ansible-core 2.19 wraps it"))], ["as ansible-core 2.19 wraps it"]),
+    (["w" * 10**7], ["w" * 1997 + "..."]),
+    (["more"] * 1000, ["more"] * 10),
+    ([5, None, {"a": 1}], ["5", "None", "{'a': 1}"]),
+    ("text", None),
+    (5, None),
+    ({"a": 1}, None),
+])
+def test_what_the_module_warns_of_is_a_few_lines(warnings: Any, kept: list[str] | None) -> None:
+    assert run(action(Preflight, {"changed": False, "warnings": warnings})).get("warnings") == kept
+
+
 def test_nothing_of_the_module_leaks_but_its_warnings() -> None:
     answer = {"failed": True, "msg": "no", "rc": 1, "skipped": True, "results": [], "invocation": {}, "_ansible_x": 1, "warnings": ["look"]}
     result = run(action(Preflight, {**answer, "ansible_facts": {"discovered_interpreter_python": "x"}}))

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from typing import Any
 
 import pytest
 from integration import recorded
-from integration.conftest import Run, Site
+from integration.conftest import SECONDS, Run, Site
 from lab.personalities import SERVER_2022
 from lab.winrm import WinRMServer
 
@@ -159,26 +161,92 @@ def reports(run: Run) -> dict[str, dict[str, Any]]:
     return {one["host"]: json.loads((run.run_folder / one["file"]).read_text(encoding="utf-8")) for one in run.fleet["hosts"]}
 
 
+def outcome(report: Mapping[str, Any]) -> tuple[str, list[str]]:
+    return report["verdict"], [one["id"] for one in report["causes"]]
+
+
+def expected(lie: Lie) -> tuple[str, list[str]]:
+    return ("ready", []) if lie.expects is None else ("inconclusive", [lie.expects])
+
+
 @pytest.mark.parametrize("kind", [WINDOWS, POSIX])
 def test_one_clear_finding_for_each_liar(site: Site, answers: Callable[[Site, str], dict[str, Any]], kind: str) -> None:
-    honest = answers(site, kind)
     with ExitStack() as stack:
         site.world = recorded.make_world([target["host"] for target in site.requests()["targets"]])
         honest = answers(site, kind)
         for lie in (HONEST, *LIES):
             add(site, stack, lie.name, lie.say(deepcopy(honest)), kind)
         run = site.run("appproxy.connector.preflight", "--forks", "8", variables=variables(site))
-    (site.path / "output").write_text(run.output)
     assert "Traceback" not in run.output
     assert not {"\x1b", "\x07", "\u202e"} & set(run.output)
     found = reports(run)
     wrong = {}
     for lie in (HONEST, *LIES):
         report = found[lie.name]
-        told = (report["verdict"], [one["id"] for one in report["causes"]])
-        expected = ("ready", []) if lie.expects is None else ("inconclusive", [lie.expects])
-        size = len(json.dumps(report))
-        if told != expected or size > MOST_BYTES or set(report) != set(found["honest"]):
+        told, size = outcome(report), len(json.dumps(report))
+        if told != expected(lie) or size > MOST_BYTES or set(report) != set(found["honest"]):
             wrong[lie.name] = (told, size, report["summary"])
     assert wrong == {}
     assert run.fleet["state"] == "complete"
+
+
+# -- a hundred megabytes
+
+HUNDRED = 100_000_000
+
+
+@dataclass(frozen=True)
+class Huge:
+    lie: Lie
+    kinds: tuple[str, ...] = (POSIX,)
+    told_mb: int = 0
+    """What Ansible itself keeps once more, to warn of it on the terminal."""
+
+
+HUGE = (
+    Huge(Lie("text", lambda answer: raw("seen_as", f'"{"x" * HUNDRED}"')(answer), NOT_UNDERSTOOD), (WINDOWS, POSIX)),
+    Huge(Lie("garbage", instead("y" * HUNDRED), NOT_OBSERVED), (WINDOWS,)),
+    # Ansible passes over lines before and after the JSON.
+    Huge(Lie("garbage-before", lambda answer: "y" * HUNDRED + "\n" + json.dumps(answer), None)),
+    Huge(Lie("garbage-after", lambda answer: json.dumps(answer) + "\n" + "y" * HUNDRED, None), told_mb=HUNDRED // 1_000_000),
+    Huge(Lie("failure", lambda _answer: f'{{"failed": true, "msg": "{"x" * HUNDRED}"}}', NOT_OBSERVED)),
+)
+MOST_MB = {WINDOWS: 440, POSIX: 350}
+"""More than with an honest answer. What Ansible makes of a hundred megabytes before any action sees them takes some 370 over WinRM and some
+290 locally (the pieces, the bytes, the text, what was read from it); one more copy of it would be ours."""
+_WEIGHS = (
+    "import resource, subprocess, sys; code = subprocess.call(sys.argv[2:]); "
+    "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=open(sys.argv[1], 'w')); sys.exit(code)"
+)
+"""A small process of its own: what a fork begins with counts as its own memory."""
+
+
+def weigh(site: Site) -> tuple[Run, float]:
+    """One run, and the most megabytes that ansible-playbook or one of its forks had."""
+    command = [sys.executable, "-c", _WEIGHS, "weight", *site.command("appproxy.connector.preflight", variables=variables(site))]
+    done = subprocess.run(command, cwd=site.path, env=site.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, check=False, timeout=SECONDS)
+    run = Run(done.returncode, done.stdout.decode(errors="replace"), site.path / "preflight-reports")
+    return run, int((site.path / "weight").read_text(encoding="ascii")) / 1024
+
+
+@pytest.mark.parametrize("kind", [WINDOWS, POSIX])
+def test_a_hundred_megabytes_are_not_kept(site: Site, answers: Callable[[Site, str], dict[str, Any]], kind: str) -> None:
+    """Not in the result, the reports, the output, nor in one copy more of the controller's memory than Ansible itself makes."""
+    site.world = recorded.make_world([target["host"] for target in site.requests()["targets"]])
+    honest = answers(site, kind)
+    usual, said = 0.0, []
+    for huge in (Huge(HONEST, (kind,)), *(one for one in HUGE if kind in one.kinds)):
+        lie = huge.lie
+        with ExitStack() as stack:
+            site.hosts.clear()
+            add(site, stack, "server", lie.say(deepcopy(honest)), kind)
+            run, megabytes = weigh(site)
+        usual = usual or megabytes
+        said.append(f"{kind} {lie.name}: {megabytes:.0f} MB, {megabytes / usual:.1f} times the usual {usual:.0f}")
+        print(said[-1])
+        told = outcome(reports(run)["server"])
+        assert told == expected(lie), said
+        assert sum(one.stat().st_size for one in run.run_folder.rglob("*.*")) < 10 * MOST_BYTES, said
+        assert huge.told_mb or len(run.output) < MOST_BYTES, said
+        assert megabytes - usual < MOST_MB[kind] + huge.told_mb, said

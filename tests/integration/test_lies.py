@@ -195,6 +195,10 @@ def test_one_clear_finding_for_each_liar(site: Site, answers: Callable[[Site, st
 HUNDRED = 100_000_000
 
 
+def huge_text(answer: dict[str, Any]) -> str:
+    return raw("seen_as", f'"{"x" * HUNDRED}"')(answer)
+
+
 @dataclass(frozen=True)
 class Huge:
     lie: Lie
@@ -204,8 +208,8 @@ class Huge:
 
 
 HUGE = (
-    Huge(Lie("text", lambda answer: raw("seen_as", f'"{"x" * HUNDRED}"')(answer), NOT_UNDERSTOOD), (WINDOWS, POSIX)),
-    Huge(Lie("garbage", instead("y" * HUNDRED), NOT_OBSERVED), (WINDOWS,)),
+    Huge(Lie("text", huge_text, NOT_UNDERSTOOD), (WINDOWS, POSIX)),
+    Huge(Lie("garbage", lambda _answer: "y" * HUNDRED, NOT_OBSERVED), (WINDOWS,)),
     # Ansible passes over lines before and after the JSON.
     Huge(Lie("garbage-before", lambda answer: "y" * HUNDRED + "\n" + json.dumps(answer), None)),
     Huge(Lie("garbage-after", lambda answer: json.dumps(answer) + "\n" + "y" * HUNDRED, None), told_mb=HUNDRED // 1_000_000),

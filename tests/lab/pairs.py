@@ -21,6 +21,8 @@ from .scenarios import INCONCLUSIVE, NAMESPACE, NOT_READY, OTHER, PUBLIC, READY,
 STAGES = ("resolve", "connect", "proxy", "hello", "handshake", "request", "websocket")
 ALL_STAGES = len(STAGES)
 """Stands for the stage that failed where none did: what is wrong is in facts, or in the further hellos."""
+REFUSALS = (403, 511)
+"""With what the lab's proxies refuse a plain request: an answer like the endpoint's own, and no failed stage."""
 WORST_FIRST = (NOT_READY, INCONCLUSIVE, READY)
 
 
@@ -39,7 +41,8 @@ class Seen:
         if proxy is None:
             return any(fnmatchcase(target, pattern) for pattern in self.scenario.faults)
         # A proxy stands before all endpoints; which of them it spoils shows.
-        refused = any(attempt["stages"].get("request", {}).get("facts", {}).get("status") == 403 for attempt in self.attempts(target))
+        answers = [attempt["stages"].get("request", {}).get("facts", {}).get("status") for attempt in self.attempts(target)]
+        refused = any(status in REFUSALS for status in answers)
         return refused or self.failing(target) < ALL_STAGES or proxy.inspects(target.rpartition(":")[0])
 
     @property

@@ -53,13 +53,14 @@ class Syns:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.02):
+        # A SYN that is dropped waits for seconds.
+        while not self._over.wait(0.2):
             self.most = max(self.most, len(self._waiting() - self._before))
 
     def _waiting(self) -> set[str]:
         """Their own addresses. The fields of a line: number, local, remote, state."""
-        lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
-        return {line[1] for line in lines if line[3] == SYN_SENT and line[2].endswith(f":{self.port:04X}")}
+        ours = f":{self.port:04X} {SYN_SENT} "
+        return {line.split()[1] for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines() if ours in line}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,26 @@ def state() -> Path:
 def source() -> Path:
     """Return the folder whose ansible_collections/appproxy/connector is the work tree."""
     return SOURCE
+
+
+_SAID = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Take a line for the end of the run: how much of something was tried, which dots do not tell."""
+    lines = pytestconfig.stash.setdefault(_SAID, [])
+
+    def keep(line: str) -> None:
+        if line not in lines:
+            lines.append(line)
+
+    return keep
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    lines = config.stash.get(_SAID, [])
+    if lines:
+        terminalreporter.section("what was tried")
+        for line in lines:
+            terminalreporter.write_line(line)

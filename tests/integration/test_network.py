@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,13 @@ def outcome(world: World, engine: str, collections: Path) -> Outcome:
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         _PLAYED[engine] = read(folder, ended.returncode, ended.stdout)
     return _PLAYED[engine]
+
+
+@pytest.mark.parametrize("engine", [LOCAL, WINRM])
+def test_the_whole_table_was_played(world: World, engine: str, collections: Path, say: Callable[[str], None]) -> None:
+    played = outcome(world, engine, collections)
+    assert set(played.hosts) == {one.name for one in NETWORKS if one.played_by(engine)}
+    say(f"networks in namespaces, engine {engine}: {len(played.hosts)} of {len(NETWORKS)} played")
 
 
 def report(world: World, one: Network, engine: str, collections: Path) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from itertools import combinations
@@ -157,7 +157,7 @@ def broken(report: Mapping[str, Any], first: Mapping[str, Any], second: Mapping[
 
 
 @pytest.mark.parametrize("engine", [LOCAL, WINRM])
-def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path, state: Path) -> None:
+def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path, state: Path, say: Callable[[str], None]) -> None:
     possible = [one for one in PAIRED if not without(engine) and lacking_here(one) is None]
     if not possible:
         pytest.skip(without(engine) or "no scenario can be played here")
@@ -179,7 +179,8 @@ def test_two_faults_at_once_are_never_better_than_one(engine: str, folder: Path,
             for mine, theirs, away in ((first, second, hidden), (second, first, lost)):
                 said = broken(report, alone[mine.scenario.name], alone[theirs.scenario.name], away)
                 wrong += [f"{mine.scenario.name} with {theirs.scenario.name}: {word}" for word in said]
-    print(f"{engine}: {counted} pairs, {len(wrong)} of them wrong; left out: {dict(left_out)}")
+    say(f"two faults at once, engine {engine}: {counted} pairs, {len(wrong)} of them wrong; left out: "
+        + ", ".join(f"{number} ({why})" for why, number in left_out.items()))
     assert wrong == []
     assert counted > 1000
 
@@ -209,6 +210,16 @@ def test_what_two_faults_look_like_is_what_they_really_look_like(folder: Path, s
         assert shown["verdict"] == composed["verdict"], real.name
         compared += 1
     assert compared == len(REALLY)
+
+
+@pytest.mark.parametrize("engine", [LOCAL, WINRM])
+def test_the_whole_table_was_played(engine: str, folder: Path, state: Path, say: Callable[[str], None]) -> None:
+    possible = [one for one in SCENARIOS if not without(engine) and lacking_here(one) is None]
+    if not possible:
+        pytest.skip(without(engine) or "no scenario can be played here")
+    for one in possible:
+        _report(one, engine, folder, state)
+    say(f"scenarios, engine {engine}: {len(possible)} of {len(SCENARIOS)} played")
 
 
 def test_one_remote_command_for_each_server(folder: Path, state: Path) -> None:

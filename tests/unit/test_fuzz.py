@@ -8,6 +8,7 @@ More of them: python3 tests/bootstrap.py run python tests/fuzz/run.py --help
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ MEMORY_KIB = 32 * 1024
 
 
 @pytest.mark.parametrize("name", PARSERS)
-def test_whatever_comes_ends_as_documented(name: str) -> None:
+def test_whatever_comes_ends_as_documented(name: str, say: Callable[[str], None]) -> None:
     # What is loaded and cached at first is no growth.
     fuzz(name, range(100), SEED + 1)
     before = peak()
@@ -47,6 +48,7 @@ def test_whatever_comes_ends_as_documented(name: str) -> None:
     assert sum(outcome.words.values()) == CASES[name]
     assert set(outcome.words) >= WORDS[name]
     assert peak() - before < MEMORY_KIB
+    say(f"hostile cases, {name}: {CASES[name]}")
 
 
 def test_the_engines_tell_the_same(tmp_path: Path) -> None:

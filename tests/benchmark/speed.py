@@ -6,9 +6,10 @@
     python3 tests/bootstrap.py run python tests/benchmark/speed.py [--json FILE] [--networks healthy dropped proxy]
 
 Compared are: the playbook appproxy.connector.preflight by both engines (`winrm` is PowerShell 7 on this machine behind the lab's WinRM
-server, not Windows), a playbook of one `uri` for each endpoint, one of `win_uri` over the same WinRM, sslyze (in an environment of its own)
-and testssl.sh where it is on PATH. No Windows module runs here: behind `win_uri` stands a stub that answers after a second, and after the
-time-out where all is dropped, so only the protocol is real. The others ask for less: no revocation, no WebSocket, no judgement.
+server, not Windows), a playbook of one `uri` for each endpoint, one of `wait_for` and `uri`, one of `win_uri` over the same WinRM, sslyze
+(in an environment of its own) and testssl.sh where it is on PATH. No Windows module runs here: behind `win_uri` stands a stub that answers
+after a second, and after the time-out where all is dropped, so only the protocol is real. The others ask for less: no revocation, no
+WebSocket, no judgement.
 """
 
 from __future__ import annotations
@@ -115,21 +116,37 @@ def preflight(engine: str) -> Way:
 
 def single_tasks(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) -> Took:
     """What one writes instead: `uri` for each endpoint, one after the other, in a task with a loop."""
+    return _looped(lab, scenario, folder, endpoints, [_uri(lab, scenario, endpoints)])
+
+
+def two_tasks(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) -> Took:
+    """`wait_for` before it, which tells a firewall from what comes after."""
+    if lab.sites[scenario.name].proxy_url:
+        raise NotHereError("wait_for knows no proxy")
+    places = [dict(zip(("host", "port"), split(at), strict=True)) for at, _tls in endpoints.values()]
+    wait_for = {"host": "{{ item.host }}", "port": "{{ item.port }}", "timeout": TIMEOUT, "connect_timeout": TIMEOUT}
+    task = {"name": "Knock", "ansible.builtin.wait_for": wait_for, "loop": places, "ignore_errors": True}
+    return _looped(lab, scenario, folder, endpoints, [task, _uri(lab, scenario, endpoints)])
+
+
+def _uri(lab: Lab, scenario: Scenario, endpoints: Endpoints) -> dict[str, object]:
     proxy = lab.sites[scenario.name].proxy_url
     urls = [f"{'https' if tls else 'http'}://{name if proxy else at}/" for name, (at, tls) in endpoints.items()]
     # Whatever the service says counts as reached.
     uri = {"url": "{{ item }}", "timeout": TIMEOUT, "validate_certs": False, "status_code": [*range(200, 600)]}
-    task = {"name": "Look", "ansible.builtin.uri": uri, "loop": urls, "ignore_errors": True}
-    play_ = {"hosts": "all", "connection": "local", "gather_facts": False, "tasks": [task]}
-    if proxy:
-        play_["environment"] = {"http_proxy": proxy, "https_proxy": proxy}
+    environment = {"http_proxy": proxy, "https_proxy": proxy} if proxy else {}
+    return {"name": "Look", "ansible.builtin.uri": uri, "loop": urls, "ignore_errors": True, "environment": environment}
+
+
+def _looped(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints, tasks: Sequence[Mapping[str, object]]) -> Took:
+    play_ = {"hosts": "all", "connection": "local", "gather_facts": False, "tasks": tasks}
     (folder / "single.json").write_text(json.dumps([play_]), encoding="utf-8")
     command = ["ansible-playbook", "single.json", "-i", f"{scenario.name},", "-e", f"ansible_python_interpreter={sys.executable}"]
     took, said = timed(command, folder, len(endpoints))
-    answered = said.count("\nok: ")
-    if (answered == len(endpoints)) is not (scenario.name != "dropped"):
-        raise SystemExit(f"{answered} of {len(endpoints)} single tasks had an answer:\n{said[-3000:]}")
-    return replace(took, remote_tasks=len(endpoints))
+    answered, wanted = said.count("\nok: "), len(tasks) * len(endpoints)
+    if (answered == wanted) is not (scenario.name != "dropped"):
+        raise SystemExit(f"{answered} of {wanted} single tasks had an answer:\n{said[-3000:]}")
+    return replace(took, remote_tasks=wanted)
 
 
 def windows_tasks(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) -> Took:
@@ -178,7 +195,7 @@ def testssl(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) ->
 
 
 WAYS: Mapping[str, Way] = {
-    "preflight, local": preflight(LOCAL), "preflight, winrm": preflight(WINRM), "single tasks (uri)": single_tasks,
+    "preflight, local": preflight(LOCAL), "preflight, winrm": preflight(WINRM), "uri": single_tasks, "wait_for and uri": two_tasks,
     "win_uri (stub-timed)": windows_tasks, "sslyze": sslyze, "testssl.sh": testssl,
 }
 

@@ -123,8 +123,10 @@ def lied(value: Any, places: Sequence[Spot], chance: Random) -> Any:
         kind = chance.randrange(6)
         if kind == 0:
             del inner[key]
-        elif kind == 1 and has(lie, other := chance.choice(places)):
-            inner[key] = deepcopy(holder(lie, other)[other[-1]])
+        elif kind == 1:
+            # Of what it was: what it has become may be too deep to be copied.
+            other = chance.choice(places)
+            inner[key] = deepcopy(holder(value, other)[other[-1]])
         elif kind == 2:
             inner[key] = deep(chance.choice((3, 40, 900)), chance)
         elif kind == 3 and isinstance(inner[key], str):

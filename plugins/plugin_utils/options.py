@@ -105,7 +105,7 @@ def choice(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 def split_address(text: str) -> tuple[str, int]:
     """`host:port` or `[IPv6]:port` to its parts. Raises ValueError."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]/@\s]+)):(\d{1,5})", text.strip())
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%]+)\]|([^:\[\]/@\s]+)):([0-9]{1,5})", text.strip())
     if not match:
         raise ValueError(text)
     host, port = match[1] or match[2], int(match[3])

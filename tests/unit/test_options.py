@@ -36,6 +36,7 @@ def read(**options: Any) -> Any:
     ({"endpoints": ["https://"]}, ["endpoints", "host:port"]),
     ({"connect_to": {"login.microsoftonline.com": "192.0.2.1:443"}}, ["connect_to", "login.microsoftonline.com", "host:port"]),
     ({"connect_to": {"login.microsoftonline.com:443": "192.0.2.1"}}, ["connect_to", "address:port"]),
+    ({"connect_to": {"login.microsoftonline.com:443": "192.0.2.1:\u0664\u0664\u0663"}}, ["connect_to", "address:port"]),
     ({"connect_to": "login.microsoftonline.com:443"}, ["connect_to", "map"]),
     ({"deadline": -1}, ["deadline", "-1", "seconds"]),
     ({"deadline": 0}, ["deadline", "seconds"]),

@@ -440,6 +440,9 @@ def test_what_was_lost_among_many_and_stood_alone_is_a_warning(judge: Judge) -> 
     judged = judge(change)
     assert (judged.verdict, judged.causes) == ("ready", ["APC117"])
     assert set(judged.finding("APC117", "warn")["endpoints"]) == {LOGIN, REGISTRATION}
+    tls13_cut = ok(version="TLSv1.2", protocols="tls12", default_error="reset")
+    again = {"path": "direct", "target": LOGIN, "stage": "handshake", "result": tls13_cut}
+    assert judge(lambda world: world.rechecks.append(again)).causes == [], "what is cut alone, too, is no limit"
     one_lost_again = judge(lambda world: change(world, REGISTRATION))
     assert one_lost_again.status("APC117", LOGIN) == {"warn"}
     assert one_lost_again.status("APC112", REGISTRATION) == {"fail"}, "a limit is no excuse for what is lost alone, too"

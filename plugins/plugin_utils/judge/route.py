@@ -185,9 +185,13 @@ def _chain(
     return read(tuple(certificates[digest] for digest in dict.fromkeys((*shown, *more)) if digest in certificates)).at(host)
 
 
+def _stood(again: Recheck) -> bool:
+    """Alone it was not lost: of a handshake the first try, by the platform's defaults, counts, too."""
+    return again.result.ok and "default_error" not in again.result.facts
+
+
 def _lost_once(again: Recheck | None, attempts: Sequence[Attempt]) -> StageName | None:
-    stood = again is not None and again.result.ok and _ok(attempts[0], again.stage)
-    return again.stage if again is not None and stood else None
+    return again.stage if again is not None and _stood(again) and _ok(attempts[0], again.stage) else None
 
 
 def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation, read: ReadChain) -> tuple[Route, ...]:
@@ -197,7 +201,7 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
         if attempt.wave == 1:
             seen.setdefault((attempt.path, attempt.target), []).append(attempt)
     again = {(one.path, one.target): one for one in observation.rechecks}
-    passed_again = {(one.path, one.stage) for one in observation.rechecks if one.result.ok}
+    passed_again = {(one.path, one.stage) for one in observation.rechecks if _stood(one)}
     failed_again = {(one.path, one.stage) for one in observation.rechecks if one.result.state is State.ERROR}
 
     def route(path: str, endpoint: Endpoint) -> Route:

@@ -259,7 +259,7 @@ def _is_sound(der: bytes) -> bool:
         try:
             read = x509.load_der_x509_certificate(der)
             return read.not_valid_before_utc < read.not_valid_after_utc and len(read.extensions) > 0
-        except (ValueError, x509.DuplicateExtension):
+        except (ValueError, x509.DuplicateExtension, x509.InvalidVersion):
             return False
 
 

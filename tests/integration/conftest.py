@@ -13,17 +13,31 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from integration import recorded
+from lab import faults
+from lab.cloud import Cloud
+from lab.pki import Pki
 
 ROOT = Path(__file__).absolute().parents[2]
 SECONDS = 120
 """A play of a few hosts takes three; what takes this long hangs."""
+
+
+@pytest.fixture(scope="module")
+def lab_world(state: Path) -> Iterator[faults.World]:
+    """The lab's healthy cloud, and room for what is wrong around it."""
+    pki = Pki(state / "pki")
+    cloud = Cloud(pki)
+    made = faults.World(pki, cloud)
+    yield made
+    made.close()
+    cloud.close()
 
 
 @pytest.fixture(scope="session")

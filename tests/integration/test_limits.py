@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lab import faults
-from lab.cloud import Cloud
 from lab.faults import World
 from lab.looks import look
-from lab.pki import REVOCATION_HOSTS, Pki
+from lab.pki import REVOCATION_HOSTS
 from lab.play import LOCAL, WINRM, without
 from lab.proxies import Proxy
 from lab.servers import Census, relay, split
@@ -118,22 +117,12 @@ def split_url(url: str) -> str:
     return url.removeprefix("http://")
 
 
-@pytest.fixture(scope="module")
-def world(state: Path) -> Iterator[World]:
-    pki = Pki(state / "pki")
-    cloud = Cloud(pki)
-    made = World(pki, cloud)
-    yield made
-    made.close()
-    cloud.close()
-
-
 _COUNTED: dict[str, Counted] = {}
 
 
 @pytest.fixture(params=[LOCAL, WINRM])
 def counted(
-    request: pytest.FixtureRequest, world: World, requests: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, lab_world: World, requests: Callable[..., dict[str, Any]], tmp_path_factory: pytest.TempPathFactory,
 ) -> Counted:
     """Once for each engine."""
     engine = request.param
@@ -141,7 +130,7 @@ def counted(
     if missing:
         pytest.skip(missing)
     if engine not in _COUNTED:
-        _COUNTED[engine] = count(world, tmp_path_factory.mktemp("limits"), requests, engine)
+        _COUNTED[engine] = count(lab_world, tmp_path_factory.mktemp("limits"), requests, engine)
     return _COUNTED[engine]
 
 

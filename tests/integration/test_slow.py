@@ -9,17 +9,16 @@ One run of ansible-playbook for each engine; a host of it has many slow peers, e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lab import dns, faults
-from lab.cloud import WEBSOCKET_PATH, Cloud
+from lab.cloud import WEBSOCKET_PATH
 from lab.faults import HELLO_REQUESTS, Fault, World, after, byte_by_byte, for_ever, slow_line, speaks
 from lab.looks import look, look_in_namespace
-from lab.pki import Pki
 from lab.play import LOCAL, WINRM, differences, play, without
 from lab.scenarios import EVERY_PLAIN, INCONCLUSIVE, SERVICE, SIGN_IN, UNKNOWN, ProxyPlan, Scenario
 
@@ -199,30 +198,20 @@ class Looked:
         return [one for one in self.seen[mode, host]["attempts"] if one["target"] == target]
 
 
-@pytest.fixture(scope="module")
-def world(state: Path) -> Iterator[World]:
-    pki = Pki(state / "pki")
-    cloud = Cloud(pki)
-    made = World(pki, cloud)
-    yield made
-    made.close()
-    cloud.close()
-
-
 _LOOKED: dict[str, Looked] = {}
 
 
 @pytest.fixture(params=[LOCAL, WINRM])
-def looked(request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory) -> Looked:
+def looked(request: pytest.FixtureRequest, lab_world: World, tmp_path_factory: pytest.TempPathFactory) -> Looked:
     """Once for each engine."""
     engine = request.param
     missing = without(engine)
     if missing:
         pytest.skip(missing)
     if engine not in _LOOKED:
-        trust = world.pki.trust["public"]
-        requests = {f"{host}-{mode}": request_of(world, cases, mode) for host, cases in hosts().items() for mode in MODES}
-        requests |= {f"list-{mode}": request_for_lists(world, mode) for mode in MODES}
+        trust = lab_world.pki.trust["public"]
+        requests = {f"{host}-{mode}": request_of(lab_world, cases, mode) for host, cases in hosts().items() for mode in MODES}
+        requests |= {f"list-{mode}": request_for_lists(lab_world, mode) for mode in MODES}
         seen = look(tmp_path_factory.mktemp("slow"), requests, engine, trust)
         if dns.missing() is None:
             targets = [{"id": f"{name}:443", "host": name, "port": 443, "tls": True} for name in NAMES]

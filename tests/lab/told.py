@@ -22,6 +22,9 @@ FORCED = {
 FORCED_FACTS = {fact for row in FORCED if row.startswith("(facts)") for fact in re.findall(r"`(\w+\.\w+)`", row)}
 """Stage and fact, as `handshake.cipher`; of these the table says why they differ."""
 
+MADE_ANEW = ("application/pkix-crl", "application/ocsp-response", "application/pkix-cert")
+"""Content types of what the lab makes for each run."""
+
 
 def saved(run: Path, name: str) -> dict[str, Any]:
     """The observation that a run of the playbook saved of a server."""
@@ -43,7 +46,7 @@ def told(seen: Mapping[str, Any]) -> list[Any]:
 
     def stage(name: str, one: Mapping[str, Any]) -> Any:
         facts = {key: fact(key, value) for key, value in one.get("facts", {}).items() if f"{name}.{key}" not in FORCED_FACTS}
-        return name, one["state"], _error(one.get("error", {})), {key: facts[key] for key in facts if key not in _by_chance(name, facts)}
+        return name, one["state"], _error(one.get("error", {})), _without_chance(name, facts)
 
     first = [
         (_without_port(one["path"]), one["target"], one["wave"], one["url"], [stage(name, of) for name, of in one["stages"].items()])
@@ -65,16 +68,19 @@ def _error(error: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in first.items() if key != "bytes" or value > 100}
 
 
-def _by_chance(stage: str, facts: Mapping[str, Any]) -> set[str]:
-    """Facts that differ between two runs of one engine, too."""
+def _without_chance(stage: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the facts that differ between two runs of one engine, too."""
     # Keys and signatures made anew are a byte longer or shorter; whether the endpoint's own name was known in time.
-    found = {"endpoint", *(["bytes"] if stage.startswith("hello") else [])}
-    kind = "".join(facts.get("headers", {}).get("content-type", ()))
+    chance = {"endpoint", *(["bytes"] if stage.startswith("hello") else [])}
+    headers = dict(facts.get("headers", {}))
     body = base64.b64decode(facts.get("body") or "")
-    # Lists and answers of responders carry their time, issuers their key, and openssl's page the command line with the port.
-    if kind in ("application/pkix-crl", "application/ocsp-response", "application/pkix-cert") or b"s_server" in body:
-        found.add("body")
-    return found
+    # Lists and answers of responders carry their time and are signed anew, issuers their key, and openssl's page the command
+    # line with the port: neither their text nor its length is the same twice.
+    if "".join(headers.get("content-type", ())) in MADE_ANEW or b"s_server" in body:
+        chance |= {"body", "body_bytes"}
+        headers.pop("content-length", None)
+    kept = {key: value for key, value in facts.items() if key not in chance}
+    return kept | {"headers": headers} if "headers" in kept else kept
 
 
 def _without_port(path: str) -> str:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ from cryptography import x509  # noqa: E402
 from cryptography.hazmat.primitives import hashes, serialization  # noqa: E402
 from cryptography.x509 import ocsp  # noqa: E402
 from lab import cloud as healthy  # noqa: E402
-from lab import dns, faults, fleet, proxies, servers  # noqa: E402
+from lab import dns, faults, fleet, proxies, servers, told  # noqa: E402
 from lab.cloud import Cloud  # noqa: E402
 from lab.faults import Fault, World  # noqa: E402
 from lab.fleet import Lab, LabError  # noqa: E402
@@ -873,3 +874,27 @@ def test_healthy_answers_are_the_clouds_own(pki: Pki) -> None:
     request = servers.Request("GET", "/", {"host": "Login.MicrosoftOnline.com:443"}, secure=True)
     assert request.host == SIGN_IN
     assert healthy.answer(pki, request).status == 200
+
+
+# --- what two runs are compared by ---------------------------------------------------------------------------------------
+
+
+def of_one_request(kind: str, length: int, body: bytes) -> dict[str, Any]:
+    facts = {
+        "status": 200, "headers": {"content-type": [kind], "content-length": [str(length)], "date": [f"in the {length}th minute"]},
+        "body": base64.b64encode(body).decode(), "body_bytes": length,
+    }
+    stages = {"request": {"state": "ok", "ms": length, "facts": facts}}
+    attempt = {"path": "direct", "target": "ocsp.digicert.com:80", "wave": 2, "url": "http://ocsp.digicert.com", "stages": stages}
+    return {"certificates": {}, "attempts": [attempt], "rechecks": []}
+
+
+@pytest.mark.parametrize("kind", told.MADE_ANEW)
+def test_what_is_signed_anew_may_be_a_byte_longer(kind: str) -> None:
+    assert told.told(of_one_request(kind, 474, b"one")) == told.told(of_one_request(kind, 475, b"other"))
+
+
+def test_what_else_was_answered_is_compared_whole() -> None:
+    first = told.told(of_one_request("text/html", 474, b"one"))
+    assert first != told.told(of_one_request("text/html", 475, b"one"))
+    assert first != told.told(of_one_request("text/html", 474, b"other"))

@@ -6,6 +6,33 @@
 
 Set-StrictMode -Version 2.0
 
+$script:Clock = [System.Diagnostics.Stopwatch]::StartNew()
+$script:DeadlineMilliseconds = [long]::MaxValue
+
+function Set-ConnectorDeadline {
+    <#
+    .SYNOPSIS
+    When all looking has to end, counted from where the clock began.
+    #>
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '', Justification = 'It changes no state of the server.')]
+    param([Parameter(Mandatory = $true)] [System.Diagnostics.Stopwatch] $Clock, [Parameter(Mandatory = $true)] [long] $Milliseconds)
+    $script:Clock = $Clock
+    $script:DeadlineMilliseconds = $Milliseconds
+}
+
+function Get-ConnectorTimeLeft {
+    <#
+    .SYNOPSIS
+    Milliseconds until the deadline, at most as many as are wanted. Where the least is not left, nothing is begun: code timeout.
+    #>
+    param([Parameter(Mandatory = $true)] [long] $Wanted, [Parameter(Mandatory = $true)] [long] $Least)
+    $left = [System.Math]::Min($Wanted, $script:DeadlineMilliseconds - $script:Clock.ElapsedMilliseconds)
+    if ($left -lt $Least) {
+        throw (New-ConnectorException 'timeout' 'the deadline leaves no time for it')
+    }
+    return $left
+}
+
 function Get-ConnectorError {
     <#
     .SYNOPSIS
@@ -118,5 +145,5 @@ function ConvertTo-ConnectorValue {
     return , $Value
 }
 
-Export-ModuleMember -Function Get-ConnectorError, New-ConnectorException, New-ConnectorFact, Get-ConnectorKey, Get-ConnectorSubkey, Get-ConnectorValue,
-    ConvertTo-ConnectorValue
+Export-ModuleMember -Function Set-ConnectorDeadline, Get-ConnectorTimeLeft, Get-ConnectorError, New-ConnectorException, New-ConnectorFact,
+    Get-ConnectorKey, Get-ConnectorSubkey, Get-ConnectorValue, ConvertTo-ConnectorValue

@@ -13,13 +13,22 @@ $script:CimSeconds = 5
 $script:Schannel = 'SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL'
 $script:Views = [ordered] @{ native = 'SOFTWARE'; wow64 = 'SOFTWARE\WOW6432Node' }
 
+function Get-ConnectorCimSecond {
+    <#
+    .SYNOPSIS
+    Whole seconds that one question to CIM may take: 0 would mean without an end.
+    #>
+    return [uint32] [System.Math]::Floor((Get-ConnectorTimeLeft -Wanted (1000 * $script:CimSeconds) -Least 1000) / 1000)
+}
+
 function Get-ConnectorCim {
     <#
     .SYNOPSIS
     Instances of a CIM class, with these properties only.
     #>
     param([string] $Class, [string[]] $Property, [string] $Filter, [string] $Namespace = 'root/cimv2')
-    $query = @{ ClassName = $Class; Property = $Property; Namespace = $Namespace; OperationTimeoutSec = $script:CimSeconds; ErrorAction = 'Stop' }
+    $seconds = Get-ConnectorCimSecond
+    $query = @{ ClassName = $Class; Property = $Property; Namespace = $Namespace; OperationTimeoutSec = $seconds; ErrorAction = 'Stop' }
     if ($Filter) {
         $query['Filter'] = $Filter
     }
@@ -204,7 +213,7 @@ function Get-ConnectorReboot {
     if ($null -ne (Get-ConnectorKey -Path 'SYSTEM\CurrentControlSet\Services\CcmExec')) {
         $client = @{ Namespace = 'root/ccm/ClientSDK'; ClassName = 'CCM_ClientUtilities'; MethodName = 'DetermineIfRebootPending' }
         try {
-            $answer = Invoke-CimMethod @client -OperationTimeoutSec $script:CimSeconds -ErrorAction Stop
+            $answer = Invoke-CimMethod @client -OperationTimeoutSec (Get-ConnectorCimSecond) -ErrorAction Stop
             if ($answer.RebootPending -or $answer.IsHardRebootPending) {
                 $null = $reasons.Add('configuration_manager')
             }

@@ -299,7 +299,7 @@ function Get-ConnectorScriptWay {
         return $null
     }
     if (-not $script.answers.ContainsKey($Target.url)) {
-        $left = $script:PacMilliseconds - $World.clock.ElapsedMilliseconds
+        $left = $World.script_ms - $World.clock.ElapsedMilliseconds
         $began = $World.clock.ElapsedMilliseconds
         $answer = @{ error = 12002; proxies = @() }
         if ($left -gt 0) {
@@ -538,6 +538,8 @@ function Get-ConnectorProxyFact {
     $world = @{
         winhttp = $null; configs = @{ service = $null; updater = $null; machine_config = $null }; internet = $internet
         unread = @{}; per_machine = $false; scripts = [ordered] @{}; clock = [System.Diagnostics.Stopwatch]::StartNew()
+        # Half of the time is kept for the look at the network.
+        script_ms = [int] ((Get-ConnectorTimeLeft -Wanted (2 * $script:PacMilliseconds) -Least 0) / 2)
     }
     if ($facts.winhttp_proxy.ok) {
         $world.winhttp = $facts.winhttp_proxy.value.native

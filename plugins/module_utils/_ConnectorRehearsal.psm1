@@ -91,6 +91,7 @@ function Invoke-ConnectorTrustRehearsal {
         return @{ ok = $false; error = @{ code = 'unsupported'; message = 'making a certificate needs .NET Framework 4.7.2' } }
     }
     return New-ConnectorFact {
+        $null = Get-ConnectorTimeLeft -Wanted $script:Milliseconds -Least $script:Milliseconds
         $answer = @{ passed = $false; version = $null; error = $null; swept = $false; deleted = $false }
         $made = @()
         try {
@@ -125,6 +126,8 @@ function Invoke-ConnectorClientCertificateRehearsal {
     #>
     param([Parameter(Mandatory = $true)] [System.Collections.IDictionary] $Request, [Parameter(Mandatory = $true)] [string] $Target)
     try {
+        # For one after the other.
+        $null = Get-ConnectorTimeLeft -Wanted (2 * $script:Milliseconds) -Least (2 * $script:Milliseconds)
         $way = $Request['paths'] | Where-Object { $null -eq $_['targets'] -or $_['targets'] -contains $Target } | Select-Object -First 1
         if ($null -eq $way) {
             throw (New-ConnectorException 'absent' "no path leads to $Target")

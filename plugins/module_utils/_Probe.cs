@@ -31,15 +31,22 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
 {
     public static class Probe
     {
-        // Looks in the background, so that PowerShell can read the server's facts meanwhile; End waits for it. A bad request
-        // is an ArgumentException that names the key.
-        public static Look Begin(IDictionary request)
+        // Milliseconds. A bad request is an ArgumentException that names the key.
+        public static int Deadline(IDictionary request)
         {
-            return new Look(new Request(request));
+            return Request.Deadline(request);
         }
 
-        // Returns at most half a second after the request's deadline, counted from Begin. Any exception is a fault of the
-        // engine: it is thrown on, and fails the module.
+        // Looks in the background, so that PowerShell can read the server's facts meanwhile; End waits for it. The deadline
+        // counts from where `clock` began: what PowerShell did before is part of it. A bad request is an ArgumentException
+        // that names the key.
+        public static Look Begin(IDictionary request, Stopwatch clock)
+        {
+            return new Look(new Request(request), clock);
+        }
+
+        // Returns at most half a second after the request's deadline. Any exception is a fault of the engine: it is thrown
+        // on, and fails the module.
         public static Dictionary<string, object> End(Look look)
         {
             return look.End();
@@ -48,14 +55,15 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
 
     public sealed class Look
     {
-        private readonly Stopwatch clock = Stopwatch.StartNew();
+        private readonly Stopwatch clock;
         private readonly Request wanted;
         private readonly Board board;
         private readonly Task work;
 
-        internal Look(Request wanted)
+        internal Look(Request wanted, Stopwatch clock)
         {
             this.wanted = wanted;
+            this.clock = clock;
             board = new Board(wanted);
             work = Threads.Start(() => board.Guard(LookAtAll));
         }

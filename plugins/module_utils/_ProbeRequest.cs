@@ -124,12 +124,9 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
 
         public Request(IDictionary table)
         {
-            Options top = new Options(
-                "request", table, "schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation",
-                // Of the server itself: connector_info.ps1 reads them.
-                "detect", "host", "rehearse_client_certificate");
+            Options top = Top(table);
             top.Number("schema", null, 1, 1);
-            DeadlineMs = top.Number("deadline_ms", 20000, 1000, 600000);
+            DeadlineMs = Deadline(top);
             Parallel = top.Number("parallel", 16, 1, 64);
             Options timeouts = top.Inner("timeouts_ms", UsualMs.Keys.ToArray());
             Ms = UsualMs.ToDictionary(usual => usual.Key, usual => timeouts.Number(usual.Key, usual.Value, 100, int.MaxValue));
@@ -146,6 +143,25 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeRequ
             Paths = top.List("paths", 1, "id", "ways", "targets").Select(ReadPath).ToList();
             Targets = top.List("targets", 0, "id", "host", "port", "tls", "get", "websocket", "user_agent", "addresses", "hellos", "identities")
                 .Select(ReadTarget).ToList();
+        }
+
+        // The deadline alone, while the paths may not be known yet.
+        public static int Deadline(IDictionary table)
+        {
+            return Deadline(Top(table));
+        }
+
+        private static int Deadline(Options top)
+        {
+            return top.Number("deadline_ms", 20000, 1000, 600000);
+        }
+
+        private static Options Top(IDictionary table)
+        {
+            return new Options(
+                "request", table, "schema", "deadline_ms", "timeouts_ms", "parallel", "paths", "targets", "connect_to", "revocation",
+                // Of the server itself: connector_info.ps1 reads them.
+                "detect", "host", "rehearse_client_certificate");
         }
 
         private static Place Need(Options places, string key, string text)

@@ -76,6 +76,7 @@ $module = [Ansible.Basic.AnsibleModule]::Create($args, $spec)
 $module.Result.changed = $false
 
 $began = [System.DateTime]::UtcNow
+$clock = [System.Diagnostics.Stopwatch]::StartNew()
 $request = $module.Params.request
 $account = Get-Account
 $facts = $null
@@ -88,6 +89,12 @@ foreach ($key in 'host', 'rehearse_client_certificate') {
 }
 if ($null -ne $request['detect'] -and $request['detect'] -isnot [bool]) {
     $module.FailJson('request.detect: must be true or false')
+}
+try {
+    Set-ConnectorDeadline -Clock $clock -Milliseconds ([ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::Deadline($request))
+} catch [System.ArgumentException] {
+    # A bad request: the message names the key.
+    $module.FailJson($_.Exception.GetBaseException().Message)
 }
 if ($null -ne $request['host']) {
     # Before any handshake: building a chain may add roots.
@@ -108,22 +115,14 @@ if ($request['detect']) {
     }
 }
 try {
-    $look = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::Begin($request)
+    $look = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::Begin($request, $clock)
 } catch [System.ArgumentException] {
-    # A bad request: the message names the key.
     $module.FailJson($_.Exception.GetBaseException().Message)
 }
 if ($null -ne $facts) {
     $server = Get-ConnectorHostFact -Wanted $request['host']
     $server.Keys | ForEach-Object { $facts[$_] = $server[$_] }
     $ways.facts.Keys | ForEach-Object { $facts[$_] = $ways.facts[$_] }
-}
-$observation = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::End($look)
-
-$observation['host'] = $facts
-$observation['identities'] = $null
-if ($null -ne $ways) {
-    $observation['identities'] = $ways.identities
 }
 $rehearsals = @{}
 if ($null -ne $facts -and $request['host']['rehearse_trust']) {
@@ -132,6 +131,13 @@ if ($null -ne $facts -and $request['host']['rehearse_trust']) {
 if ($request['rehearse_client_certificate']) {
     $target = $request['rehearse_client_certificate']['target']
     $rehearsals['client_certificate'] = Invoke-ConnectorClientCertificateRehearsal -Request $request -Target $target
+}
+$observation = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::End($look)
+
+$observation['host'] = $facts
+$observation['identities'] = $null
+if ($null -ne $ways) {
+    $observation['identities'] = $ways.identities
 }
 $observation['rehearsals'] = $null
 if ($rehearsals.Count -gt 0) {

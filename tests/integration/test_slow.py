@@ -10,7 +10,7 @@ One run of ansible-playbook for each engine; a host of it has many slow peers, e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from lab import dns, faults
 from lab.cloud import WEBSOCKET_PATH
 from lab.faults import HELLO_REQUESTS, Fault, World, after, byte_by_byte, for_ever, slow_line, speaks
 from lab.looks import look, look_in_namespace
+from lab.personalities import CIM, SERVER_2022
 from lab.play import LOCAL, WINRM, differences, play, without
 from lab.scenarios import EVERY_PLAIN, INCONCLUSIVE, SERVICE, SIGN_IN, UNKNOWN, ProxyPlan, Scenario
+from lab.windows import SERVICE_HIVE, SYSTEM_HIVE, internet
 
 pytestmark = pytest.mark.xdist_group("slow")
 
@@ -279,6 +281,60 @@ def test_the_look_ends_in_time(looked: Looked, host: str, mode: str) -> None:
 def turns(stage: str) -> int:
     """Times that a stage may take: the handshake by TLS 1.2 too, a further hello that was cut with its repeats."""
     return {"handshake": 2, "hello_sha512": 4, "hello_padded": 4}.get(stage, 1)
+
+
+# -- the server itself
+
+
+def of_a_server(world: World, **more: Any) -> dict[str, Any]:
+    """One healthy endpoint, the server's facts and its ways."""
+    target = {"id": "login.microsoftonline.com:443", "host": "login.microsoftonline.com", "port": 443, "tls": True}
+    return {"schema": 1, "targets": [target], "connect_to": {target["id"]: world.cloud.tls}, "revocation": {"limit": 0},
+            "detect": True, "host": {}, **hurried("deadline", DEADLINE), **more}
+
+
+@pytest.fixture(scope="module")
+def slow_servers(lab_world: World, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Mapping[str, Any]]:
+    if without(WINRM):
+        pytest.skip(str(without(WINRM)))
+    silent = f"http://{faults.silent_on_accept(lab_world)}/proxy.pac"
+    script = "".join(internet(hive, pac=silent) for hive in (SERVICE_HIVE, SYSTEM_HIVE))
+    servers = {
+        "script": replace(SERVER_2022, values=script), "cim": replace(SERVER_2022, cim=dict.fromkeys(CIM, "hangs")), "rehearsals": SERVER_2022,
+    }
+    more = {"rehearsals": {"host": {"rehearse_trust": True}, "rehearse_client_certificate": {"target": "login.microsoftonline.com:443"}}}
+    requests = {name: of_a_server(lab_world, **more.get(name, {})) for name in servers}
+    return look(tmp_path_factory.mktemp("servers"), requests, WINRM, lab_world.pki.trust["public"], servers=servers)
+
+
+@pytest.mark.parametrize("name", ["script", "cim", "rehearsals"])
+def test_the_deadline_is_for_the_server_itself_too(slow_servers: Mapping[str, Mapping[str, Any]], name: str) -> None:
+    seen = slow_servers[name]
+    assert seen["elapsed_ms"] <= seen["deadline_ms"] + SPARE_MS
+    # What is slow costs the look at the network nothing.
+    assert [ended(attempt["stages"]["request"]) for attempt in seen["attempts"]] == ["ok"]
+
+
+def test_a_script_that_does_not_come_takes_half_of_the_time_and_is_told(slow_servers: Mapping[str, Mapping[str, Any]]) -> None:
+    seen = slow_servers["script"]
+    asked, = seen["host"]["pac"]["value"]
+    assert asked["error"] is not None
+    assert DEADLINE * 500 - 500 <= asked["ms"] <= DEADLINE * 500 + SPARE_MS
+    assert seen["elapsed_ms"] >= asked["ms"]
+
+
+def test_what_cim_does_not_say_is_unknown(slow_servers: Mapping[str, Mapping[str, Any]]) -> None:
+    host = slow_servers["cim"]["host"]
+    assert [host[name]["ok"] for name in ("computer", "system", "disk", "dynamic_ports")] == [False] * 4
+    # The first was asked; of the last nothing was, and it says why.
+    assert host["dynamic_ports"]["error"] == {"code": "timeout", "message": "the deadline leaves no time for it"}
+    assert host["windows"]["ok"]
+
+
+def test_a_rehearsal_without_time_is_not_begun(slow_servers: Mapping[str, Mapping[str, Any]]) -> None:
+    assert {name: one["error"]["code"] for name, one in slow_servers["rehearsals"]["rehearsals"].items()} == {
+        "trust": "timeout", "client_certificate": "timeout",
+    }
 
 
 # -- judged

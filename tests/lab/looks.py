@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from .fleet import run_in_namespace, trusting_python
-from .personalities import SERVER_2022
+from .personalities import SERVER_2022, Personality
 from .play import LOCAL, WINRM
 from .winrm import WinRMServer
 
@@ -36,8 +37,11 @@ class LookError(Exception):
     """Ansible's own words, where a host gave no observation."""
 
 
-def look(folder: Path, requests: Requests, engine: str, trust: Path, *, forks: int = 4) -> dict[str, dict[str, Any]]:
-    """Host to its observation. `trust`: the roots of all servers. Raises LookError."""
+def look(
+    folder: Path, requests: Requests, engine: str, trust: Path, *, forks: int = 4, servers: Mapping[str, Personality] = MappingProxyType({})
+) -> dict[str, dict[str, Any]]:
+    """Host to its observation. `trust`: the roots of all servers. `servers`: hosts that look otherwise than the usual Windows server,
+    over WinRM. Raises LookError."""
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "requests.json", requests)
     with ExitStack() as stack:
@@ -47,7 +51,7 @@ def look(folder: Path, requests: Requests, engine: str, trust: Path, *, forks: i
             if engine == LOCAL:
                 connection: Mapping[str, object] = {"ansible_connection": "local", "ansible_python_interpreter": str(python)}
             else:
-                server = stack.enter_context(WinRMServer(replace(SERVER_2022, trust=trust)))
+                server = stack.enter_context(WinRMServer(replace(servers.get(name, SERVER_2022), trust=trust)))
                 connection = server.inventory_vars(operation_seconds=60)
             hosts[name] = {**connection, "request": request}
         _write(folder / "inventory.json", {"all": {"hosts": hosts}})

@@ -71,7 +71,7 @@ foreach ($file in Get-ChildItem $Work -Filter '*.request.json') {
     $request = [NAMESPACE.Json]::Read((Get-Content -Raw $file.FullName))
     $clock = [System.Diagnostics.Stopwatch]::StartNew()
     try {
-        $answer = @{ observation = [NAMESPACE.Probe]::End([NAMESPACE.Probe]::Begin($request)) }
+        $answer = @{ observation = [NAMESPACE.Probe]::End([NAMESPACE.Probe]::Begin($request, $clock)) }
     } catch [System.ArgumentException] {
         $answer = @{ bad = $_.Exception.GetBaseException().Message }
     }

@@ -58,6 +58,7 @@ $told = foreach ($case in ConvertFrom-Json -AsHashtable (Get-Content -Raw $Cases
         if ($given[$i] -is [hashtable] -and $given[$i].Contains('internet')) {
             $given[$i]['scripts'] = [ordered] @{}
             $given[$i]['clock'] = [System.Diagnostics.Stopwatch]::StartNew()
+            $given[$i]['script_ms'] = 6000
         }
         if ($given[$i] -is [hashtable] -and $given[$i].Contains('port')) {
             $given[$i] = & $proxy { ConvertTo-ConnectorTarget $args[0] } $given[$i]

@@ -35,7 +35,7 @@ Add-CSharpType -References @(Get-ChildItem (Join-Path $Plugins 'module_utils/_Pr
 foreach ($file in Get-ChildItem $Work -Filter '*.request.json') {
     $request = ConvertFrom-Json -AsHashtable (Get-Content -Raw $file.FullName)
     try {
-        $answer = [NAMESPACE.Probe]::End([NAMESPACE.Probe]::Begin($request))
+        $answer = [NAMESPACE.Probe]::End([NAMESPACE.Probe]::Begin($request, [System.Diagnostics.Stopwatch]::StartNew()))
     } catch {
         $answer = @{ bad = $_.Exception.GetBaseException().Message }
     }

@@ -32,7 +32,7 @@ CIM: Mapping[str, Any] = {
     ],
     "Win32_Service": [],
 }
-"""Class to instances. A text in the place of instances: access is denied."""
+"""Class to instances. A text in the place of instances: access is denied; `hangs`: no answer comes."""
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # The lab's stand-in for CIM, which this PowerShell lacks: answers from the JSON file that LAB_CIM names, class to instances.
-# A class whose value is a text is not given away: the text is the code of the error.
+# A class whose value is a text is not given away: `hangs` takes all the time that it is given, any other text is a denial.
 
 function Get-LabInstance {
-    param([string] $ClassName, [string] $Namespace)
+    param([string] $ClassName, [string] $Namespace, [int] $Seconds)
     $data = [System.IO.File]::ReadAllText($env:LAB_CIM) | ConvertFrom-Json
     $instances = $data.PSObject.Properties[$ClassName]
     if ($null -eq $instances) {
         throw (New-Object System.Management.Automation.RuntimeException "the class $ClassName of $Namespace is not here")
+    }
+    if ($instances.Value -eq 'hangs') {
+        # Without an end where nobody gives it one, as CIM has it.
+        Start-Sleep -Seconds $(if ($Seconds) { $Seconds } else { 3600 })
+        throw (New-Object System.TimeoutException 'This operation returned because the timeout period expired.')
     }
     if ($instances.Value -is [string]) {
         $exception = New-Object System.UnauthorizedAccessException 'Access denied '
@@ -22,7 +27,7 @@ function Get-LabInstance {
 function Get-CimInstance {
     [CmdletBinding()]
     param([string] $ClassName, [string[]] $Property, [string] $Filter, [string] $Namespace = 'root/cimv2', [int] $OperationTimeoutSec)
-    foreach ($instance in Get-LabInstance $ClassName $Namespace) {
+    foreach ($instance in Get-LabInstance $ClassName $Namespace $OperationTimeoutSec) {
         if ($ClassName -eq 'Win32_OperatingSystem') {
             $instance.LastBootUpTime = [datetime] $instance.LastBootUpTime
         }
@@ -37,7 +42,7 @@ function Get-CimInstance {
 function Invoke-CimMethod {
     [CmdletBinding()]
     param([string] $Namespace, [string] $ClassName, [string] $MethodName, [int] $OperationTimeoutSec)
-    Get-LabInstance $ClassName $Namespace
+    Get-LabInstance $ClassName $Namespace $OperationTimeoutSec
 }
 
 Export-ModuleMember -Function Get-CimInstance, Invoke-CimMethod

@@ -300,7 +300,8 @@ def slow_servers(lab_world: World, tmp_path_factory: pytest.TempPathFactory) -> 
     silent = f"http://{faults.silent_on_accept(lab_world)}/proxy.pac"
     script = "".join(internet(hive, pac=silent) for hive in (SERVICE_HIVE, SYSTEM_HIVE))
     servers = {
-        "script": replace(SERVER_2022, values=script), "cim": replace(SERVER_2022, cim=dict.fromkeys(CIM, "hangs")), "rehearsals": SERVER_2022,
+        "script": replace(SERVER_2022, values=script), "cim": replace(SERVER_2022, cim=dict.fromkeys(CIM, "hangs")),
+        "rehearsals": SERVER_2022,
     }
     more = {"rehearsals": {"host": {"rehearse_trust": True}, "rehearse_client_certificate": {"target": "login.microsoftonline.com:443"}}}
     requests = {name: of_a_server(lab_world, **more.get(name, {})) for name in servers}

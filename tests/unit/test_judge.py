@@ -27,6 +27,7 @@ TENANT = "00000000-1111-2222-3333-444444444444"
 LOGIN = "login.microsoftonline.com:443"
 REGISTRATION = f"{TENANT}.registration.msappproxy.net:443"
 BOOTSTRAP = f"{TENANT}.bootstrap.msappproxy.net:443"
+LIST = "crl3.digicert.com:80"
 OPTIONAL = "management.azure.com:443"
 PROXY = "http://proxy.example:8080"
 NOW = datetime.now(timezone.utc).replace(microsecond=0)
@@ -463,8 +464,34 @@ def test_one_refusing_proxy_is_one_cause_for_every_endpoint(judge: Judge, stage:
     judged = judge(lambda world: world.every("proxy", stage), proxy=PROXY)
     assert judged.causes[0] == id_, judged.result["msg"]
     assert judged.verdict == "not_ready"
-    failing = [cause for cause in judged.result["causes"] if cause["status"] == "fail"]
-    assert {cause["id"] for cause in failing} <= {id_, "APC161"}
+    assert judged.causes == [id_]
+    assert LIST in judged.finding(id_, "fail")["endpoints"], "the lists, which it refuses just so, are the same cause"
+
+
+def test_a_denial_of_plain_requests_is_the_same_cause(judge: Judge) -> None:
+    """A plain request has the refusal as its answer."""
+
+    def change(world: World, tunnels: int, lists: int) -> None:
+        world.every("proxy", error("denied", facts={"status": tunnels}), tls=True)
+        world.every("proxy", ok(plain=True, status=lists), tls=False)
+        world.every("request", answer(lists), tls=False)
+
+    alike = judge(lambda world: change(world, 403, 403), proxy=PROXY)
+    assert alike.causes == ["APC123"]
+    assert LIST in alike.finding("APC123", "fail")["endpoints"]
+    other = judge(lambda world: change(world, 403, 470), proxy=PROXY)
+    assert other.causes == ["APC123", "APC162"], "the answer of another rule is another cause"
+    lists_alone = judge(lambda world: (world.every("proxy", ok(plain=True, status=403), tls=False),
+                                       world.every("request", answer(403), tls=False)), proxy=PROXY)
+    assert lists_alone.causes == ["APC162"]
+
+
+def test_a_proxy_that_refuses_in_two_ways_has_two_causes(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.every("proxy", error("denied", facts={"status": 403}))
+        world.stage(LOGIN, "proxy", error("bad_gateway", facts={"status": 503}))
+
+    assert set(judge(change, proxy=PROXY).causes) == {"APC123", "APC124", "APC161"}
 
 
 def test_the_sentence_of_the_design(judge: Judge) -> None:

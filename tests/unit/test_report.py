@@ -224,6 +224,22 @@ def test_same_cause_folds_over_hosts() -> None:
     assert made["causes"][0]["endpoints"] == ["e0:443", "e1:443"]
 
 
+def gone(words: str, proxy: str = "p.example:8080") -> dict[str, Any]:
+    return report("not_ready", cause(id="APC121", title=f"The proxy {proxy} cannot be reached ({words})"))
+
+
+def test_a_cause_is_one_line_whatever_words_each_platform_has_for_it() -> None:
+    made = fleet(("a", gone("timeout: no answer (within 6 s)")), ("b", gone("unreachable, timeout")), ("c", gone("refused", "q.example:1")))
+    assert [(found["title"], found["hosts"]) for found in made["causes"]] == [
+        ("The proxy p.example:8080 cannot be reached", ["a", "b"]), ("The proxy q.example:1 cannot be reached (refused)", ["c"]),
+    ]
+
+
+def test_the_answer_of_the_far_end_makes_causes_different() -> None:
+    rows = [(str(status), report("not_ready", cause(id="APC123", title=f"The proxy p refuses x ({status})"))) for status in (403, 470)]
+    assert len(fleet(*rows)["causes"]) == 2
+
+
 def unreachable(words: str) -> dict[str, Any]:
     found = cause(id="APC901", title=f"Nothing was seen: {words}", hint="Try Ansible's own ping.", owner="tool", status="unknown")
     return report("inconclusive", found, reached=False)

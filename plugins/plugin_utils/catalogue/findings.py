@@ -141,11 +141,11 @@ _PROXY = (
     ),
     spec(
         124, "proxy-cannot-reach", Owner.PROXY, evidence=("status",),
-        title="The proxy {proxy} cannot reach {endpoints} (status {status})",
+        title="The proxy {proxy} cannot reach {endpoints} (answer: {status})",
         cause="The proxy takes the request and then fails: it does not resolve the name, or the firewall behind it does not let it out. "
         "Microsoft's page adds that some proxies say 502 when they block or want authentication.",
         hint="On {proxy}: make it resolve {hosts} and connect to them on ports 443 and 80, and open the firewall behind it for them. "
-        "If it can do so already, look for a rule that answers this server with {status}.",
+        "If it can do so already, look on it for a rule about this server (answer: {status}).",
         docs=sources.PROXIES, more=(sources.RFC_HTTP,),
     ),
     spec(

@@ -8,7 +8,7 @@ FOR INTERNAL COLLECTION USE ONLY. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ..model import Status
@@ -21,7 +21,7 @@ UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED = "APC121", "
 IDS = (UNREACHABLE, AUTHENTICATION, DENIED, CANNOT_REACH, PORT, MALFORMED)
 BLOCK_STATUSES = (403, 407, 451, 470, 511)
 """What proxies and filters refuse with: 470 is Azure Firewall's, 511 a captive portal's."""
-_NO_ANSWER = "no answer"
+_NO_ANSWER = "none"
 _NO_STATUS = "not told"
 
 
@@ -55,12 +55,17 @@ def _refusal(route: Route, stage: Stage) -> Row:
         challenges = ", ".join(dict.fromkeys(stage.facts.get("challenges", ()))) or "no scheme named"
         return failed(AUTHENTICATION, route, {"challenges": challenges, "status": status})
     if stage.code == "denied":
-        return failed(DENIED, route, {"status": status or _NO_STATUS, "server": _server(stage)}, group=(str(status),))
+        return _denial(route, stage)
     if stage.code in ("bad_gateway", "timeout"):
         doubted = stage.code == "timeout" and StageName.PROXY in route.doubted
         return failed(CANNOT_REACH, route, {"status": status or _NO_ANSWER}, group=(str(status),),
                       status=Status.UNKNOWN if doubted else Status.FAIL)
     return failed(MALFORMED, route, {"error": words(stage)}, group=(stage.code,))
+
+
+def _denial(route: Route, stage: Stage) -> Row:
+    status = stage.facts.get("status")
+    return failed(DENIED, route, {"status": status or _NO_STATUS, "server": _server(stage)}, group=(str(status),))
 
 
 def _server(stage: Stage) -> str:
@@ -77,6 +82,43 @@ def _denied_in_plain(route: Route, stage: Stage) -> bool:
         return False
     location = next(iter(request.facts.get("headers", {}).get("location", ())), "")
     return request.facts.get("status") in BLOCK_STATUSES or (bool(location) and not same_site(route.endpoint.host, location))
+
+
+def refused_alike(rows: Iterable[Row], routes: Iterable[Route]) -> dict[str, tuple[object, ...]]:
+    """Path to the one way in which its proxy refused every tunnel."""
+    opened = {route.path for route in routes if not route.deferred and route.connected}
+    ways: dict[str, set[tuple[object, ...]]] = {}
+    for row in rows:
+        if row.id in (AUTHENTICATION, DENIED, CANNOT_REACH, MALFORMED) and row.status is not Status.PASS and row.path not in opened:
+            ways.setdefault(row.path or "", set()).add((row.id, row.status, row.group))
+    return {path: next(iter(way)) for path, way in ways.items() if len(way) == 1}
+
+
+def _in_plain(route: Route) -> Row | None:
+    """What the proxy's refusal of a plain request would be called if it were one of a tunnel."""
+    stage, request = route.stage(StageName.PROXY), route.stage(StageName.REQUEST)
+    if stage is None or not_run(stage):
+        return None
+    if stage.state is State.ERROR:
+        return _refusal(route, stage)
+    return _denial(route, request) if request is not None and _denied_in_plain(route, stage) else None
+
+
+def judge_plain(rows: Iterable[Row], routes: Sequence[Route], ids: Sequence[str]) -> tuple[Row, ...]:
+    """A proxy that opens no tunnel and refuses plain requests just so is one cause, and who mends it gets all hosts at once. `ids`:
+    those of what was asked for in plain."""
+    rows = tuple(rows)
+    ways = refused_alike(rows, routes)
+    refused = {}
+    for route in routes:
+        row = _in_plain(route) if route.deferred and route.path in ways else None
+        if row is not None and (row.id, row.status, row.group) == ways[route.path]:
+            refused[route.path, route.endpoint.id] = row
+    return tuple(
+        replace(refused[row.path, row.endpoint.id], endpoint=row.endpoint)
+        if row.id in ids and row.status is Status.FAIL and row.endpoint and row.path and (row.path, row.endpoint.id) in refused else row
+        for row in rows
+    )
 
 
 def explain_not_run(rows: Iterable[Row]) -> tuple[Row, ...]:

@@ -9,13 +9,13 @@ none existing is unknown; one going through means that the others' failure is th
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from ..model import Endpoint, Status
 from ..observe.observation import StageName
 from .http import BLOCKED
-from .proxy import CANNOT_REACH
+from .proxy import CANNOT_REACH, refused_alike
 from .route import Route, Row
 
 _NAME_NOT_FOUND = "APC101"
@@ -50,11 +50,13 @@ def _kind(endpoint: Endpoint) -> tuple[object, ...]:
     return endpoint.host.split(".", maxsplit=1)[-1], endpoint.port, endpoint.needed
 
 
-def judge_samples(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:
+def judge_samples(rows: Iterable[Row], routes: Sequence[Route]) -> tuple[Row, ...]:
     """Change the rows of samples by what their siblings on the same path say."""
     rows = tuple(rows)
     samples = [route for route in routes if route.endpoint.sample]
-    nameless = {(route.path, route.endpoint.id) for route in samples if _may_not_exist(route)}
+    # A proxy that says so to everything does not say it of a name.
+    dead = refused_alike(rows, routes)
+    nameless = {(route.path, route.endpoint.id) for route in samples if route.path not in dead and _may_not_exist(route)}
     absent = {(row.path, row.endpoint.id) for row in rows if row.endpoint and row.endpoint.sample and _absent(row, nameless)}
     exists = {(route.path, route.endpoint.stands_for, route.endpoint.needed) for route in samples
               if (route.path, route.endpoint.id) not in absent}

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..catalogue.findings import FINDINGS
 from ..judge.fold import lower_first, some
 from ..judge.observed import COULD_NOT_OBSERVE
 from ..model import Owner, Severity, Status, Verdict
@@ -29,7 +30,9 @@ _ONE = {
 _SAME = ("id", "title", "hint", "owner", "status", "severity")
 """What makes causes of two hosts one line."""
 _SAME_FOR_ANY_TITLE = {COULD_NOT_OBSERVE: "Ansible could not reach or observe the server"}
-"""Causes whose title carries the words of one host's connection: one line whatever they are. The host's own report keeps them."""
+"""Causes whose title is made of the words of one host's connection: one line whatever they are. The host's own report keeps them."""
+_WORDS = " ({error})"
+"""What a title of the catalogue ends with where the platform's words stand behind the sentence."""
 
 
 @dataclass(frozen=True)
@@ -145,11 +148,18 @@ def _host(row: Row, report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _common_title(cause: Mapping[str, Any]) -> str:
+    """What hosts have in common whose platforms have other words for it."""
+    title: str = _SAME_FOR_ANY_TITLE.get(cause["id"]) or cause["title"]
+    spec = FINDINGS.get(cause["id"])
+    return title.split(_WORDS[:2], maxsplit=1)[0] if spec is not None and spec.title.endswith(_WORDS) else title
+
+
 def _fold(causes: dict[tuple[Any, ...], dict[str, Any]], host: str, cause: Mapping[str, Any]) -> None:
-    common = _SAME_FOR_ANY_TITLE.get(cause["id"])
-    key = tuple(cause[name] for name in _SAME if not (common and name == "title"))
+    common = _common_title(cause)
+    key = (common, *(cause[name] for name in _SAME if name != "title"))
     folded = causes.setdefault(key, {**{name: cause[name] for name in _SAME}, "endpoints": [], "waits": 0, "hosts": []})
-    if common and folded["title"] != cause["title"]:
+    if folded["title"] != cause["title"]:
         folded["title"] = common
     folded["endpoints"].extend(endpoint for endpoint in cause["endpoints"] if endpoint not in folded["endpoints"])
     folded["waits"] = max(folded["waits"], cause["waits"])

@@ -78,9 +78,11 @@ Endpoints = Mapping[str, tuple[str, bool]]
 Way = Callable[[Lab, Scenario, Path, Endpoints], Took]
 
 
-def timed(command: Sequence[str | int | Path], folder: Path, endpoints: int, good: Sequence[int] = (0,)) -> tuple[Took, str]:
+def timed(
+    command: Sequence[str | int | Path], folder: Path, endpoints: int, good: Sequence[int] = (0,), says: str = ""
+) -> tuple[Took, str]:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(list(map(str, command)), cwd=folder, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, stdin=subprocess.DEVNULL,
+    done = subprocess.run(list(map(str, command)), cwd=folder, env={**os.environ, "ANSIBLE_NOCOLOR": "1"}, input=says,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode not in good:
@@ -160,18 +162,20 @@ def windows_tasks(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoin
 
 
 def sslyze(lab: Lab, scenario: Scenario, folder: Path, endpoints: Endpoints) -> Took:
-    """Certificates, TLS 1.2 and 1.3: it has no smaller set that tells as much of TLS."""
+    """Certificates, TLS 1.2 and 1.3: it has no smaller set that tells as much of TLS. It waits as long as the others do (by itself 5 s)."""
     try:
         programs = installed(STATE, "sslyze", [SSLYZE])
     except NotInstalledError as error:
         raise NotHereError(f"sslyze cannot be installed: {error}") from None
     proxy = lab.sites[scenario.name].proxy_url
-    spoken = {name: at for name, (at, tls) in endpoints.items() if tls}
-    targets = [name if proxy else f"{split(name)[0]}:{split(at)[1]}{{{split(at)[0]}}}" for name, at in spoken.items()]
-    tunnel = [f"--https_tunnel={proxy}"] if proxy else []
-    command = [programs / "python", "-m", "sslyze", "--certinfo", "--tlsv1_2", "--tlsv1_3", "--mozilla_config=disable", *tunnel, *targets]
-    took, said = timed(command, folder, len(targets), good=(0, 1))
-    scanned = said.count("SCAN RESULTS FOR")
+    targets = []
+    for name, (at, tls) in endpoints.items():
+        if tls:
+            (host, port), (address, there) = split(name), split(at)
+            targets.append([host, port, None] if proxy else [host, there, address])
+    asked = json.dumps({"targets": targets, "proxy": proxy or None, "timeout": TIMEOUT})
+    took, said = timed([programs / "python", Path(__file__).with_name("sslyze_scan.py")], folder, len(targets), says=asked)
+    scanned = int(said.splitlines()[-1])
     if (scanned == len(targets)) is not (scenario.name != "dropped"):
         raise SystemExit(f"sslyze scanned {scanned} of {len(targets)}:\n{said[-3000:]}")
     return took

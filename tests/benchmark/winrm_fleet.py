@@ -39,6 +39,7 @@ from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight impor
 from integration import recorded  # noqa: E402
 from integration.environments import NotInstalledError, installed  # noqa: E402
 from lab.personalities import SERVER_2022  # noqa: E402
+from lab.stub import stub  # noqa: E402
 from lab.winrm import WinRMServer  # noqa: E402
 
 STATE = Path(os.environ.get("APPPROXY_STATE") or ROOT / ".state").absolute()
@@ -67,15 +68,6 @@ class Cost:
 
 
 # -- the servers, in a process of their own
-
-
-def stub(folder: Path, name: str, answer: Mapping[str, Any], seconds: float) -> Path:
-    """A program that stands where PowerShell would: takes its input, waits, answers."""
-    said, program = folder / f"{name}.json", folder / name
-    said.write_text(json.dumps(answer), encoding="utf-8")
-    program.write_text(f"#!/bin/sh\ncat >/dev/null\nsleep {seconds}\nexec cat '{said}'\n", encoding="utf-8")
-    program.chmod(0o755)
-    return program
 
 
 def serve(program: str, number: int) -> int:
@@ -177,7 +169,7 @@ def preflight(folder: Path, hosts: int, forks: int, seconds: float, strategy: st
     world = recorded.make_world([target["host"] for target in request["targets"]])
     world.write_roots(folder / "roots.pem")
     answer = {"changed": False, "observation": recorded.observation(request, world, recorded.healthy)}
-    program = stub(folder, "look", answer, seconds)
+    program = stub(folder, "look", json.dumps(answer), seconds=seconds)
     cost = run(folder, [str(Path(sys.executable).parent / "ansible-playbook"), PLAYBOOK], program, hosts, forks, variables,
                os.environ["ANSIBLE_COLLECTIONS_PATH"], strategy)
     fleet = json.loads((folder / "reports" / variables["preflight_run_id"] / "fleet.json").read_text(encoding="utf-8"))
@@ -194,7 +186,7 @@ def single_checks(folder: Path, hosts: int, forks: int, seconds: float, endpoint
     names = [f"e{one}.example" for one in range(endpoints)]
     task = {"name": "Look", "ansible.windows.win_uri": {"url": "https://{{ item }}/"}, "loop": names}
     (folder / "single.json").write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": [task]}]), encoding="utf-8")
-    program = stub(folder, "check", {"changed": False, "status_code": 200, "status_description": "OK"}, seconds)
+    program = stub(folder, "check", json.dumps({"changed": False, "status_code": 200, "status_description": "OK"}), seconds=seconds)
     return run(folder, [str(programs / "ansible-playbook"), "single.json"], program, hosts, forks, {}, site)
 
 

@@ -10,7 +10,6 @@ a judge makes of each place of an observation is the fuzzers' business (tests/fu
 from __future__ import annotations
 
 import json
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,13 +17,13 @@ from contextlib import ExitStack
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
 from integration import recorded
 from integration.conftest import SECONDS, Run, Site
 from lab.personalities import SERVER_2022
+from lab.stub import stub
 from lab.winrm import WinRMServer
 
 WINDOWS, POSIX = "windows", "posix"
@@ -131,18 +130,8 @@ def answers() -> Iterator[Callable[[Site, str], dict[str, Any]]]:
     recorded.revocation_list.cache_clear()
 
 
-def stub(folder: Path, name: str, said: str, kind: str) -> Path:
-    """A program that says this, whatever it is asked."""
-    words, program = folder / f"{name}.said", folder / name
-    words.write_text(said, encoding="utf-8")
-    hears = "cat >/dev/null\n" if kind == WINDOWS else ""
-    program.write_text(f"#!/bin/sh\n{hears}exec cat {shlex.quote(str(words))}\n", encoding="utf-8")
-    program.chmod(0o755)
-    return program
-
-
 def add(site: Site, stack: ExitStack, name: str, said: str, kind: str) -> None:
-    program = stub(site.path, name, said, kind)
+    program = stub(site.path, name, said, hears=kind == WINDOWS)
     if kind == WINDOWS:
         server = stack.enter_context(WinRMServer(SERVER_2022, powershell=str(program)))
         site.hosts[name] = server.inventory_vars(operation_seconds=60)

@@ -261,17 +261,19 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             return new Stage(stage.Fault, stage.Ms + again.Sum(one => one.Ms), stage.Facts);
         }
 
-        // One hello over a connection of its own.
+        // One hello over a connection of its own. Without the connection nothing was learned of the hello: that has a code of its own.
         private Stage Once(string variant)
         {
             using (Wire wire = new Wire(board.Sockets))
             {
                 ServerFlight flight = new ServerFlight(board.Keep);
                 Func<Fault> late = () => { wire.Dispose(); return flight.Silence(); };
+                bool connected = false;
                 Stage seen = Stage.Run(board.Wanted.Ms["hello"], "reset", late, facts =>
                 {
                     string template;
-                    Reopen(wire, "reset");
+                    Reopen(wire, "closed");
+                    connected = true;
                     flight.Read(Hello(variant, out template), wire.Stream, facts);
                 });
                 // The rest is as in the answer to the usual hello.
@@ -284,7 +286,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
                 }
                 if (seen.Facts.TryGetValue("key_exchange", out value))
                     told["signature_algorithm"] = ((Dictionary<string, object>)value)["signature_algorithm"];
-                return new Stage(seen.Fault, seen.Ms, told);
+                Fault fault = seen.Ok || connected ? seen.Fault : new Fault(Stage.NotConnected, seen.Fault.Message);
+                return new Stage(fault, seen.Ms, told);
             }
         }
 

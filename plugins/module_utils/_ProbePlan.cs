@@ -255,19 +255,29 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
         }
 
         // The stage at which it was lost in a way that a crowd of connections can be the cause of; null where it was not. Hellos bar
-        // nothing; of a handshake the first try counts, too.
+        // nothing, and of a further one only its connection counts; of a handshake the first try counts, too.
         public string Lost()
         {
-            return Stage.Order.FirstOrDefault(name => !Stage.IsHello(name) && Ended.ContainsKey(name) && LossesOf(Ended[name]).Intersect(Losses).Any());
+            IEnumerable<string> lost = Stage.Order.Where(name => !Stage.IsHello(name) && Codes(name).Intersect(Losses).Any());
+            return lost.Concat(Stage.Order.Where(name => Stage.Further.ContainsKey(name) && Codes(name).Contains(Stage.NotConnected))).FirstOrDefault();
         }
 
-        private static IEnumerable<string> LossesOf(Stage stage)
+        // All errors that a stage had, until it stood or ended.
+        private IEnumerable<string> Codes(string name)
         {
-            object first;
-            if (stage.Facts.TryGetValue("default_error", out first))
-                yield return (string)first;
+            Stage stage;
+            if (!Ended.TryGetValue(name, out stage))
+                yield break;
+            object earlier;
+            if (stage.Facts.TryGetValue("default_error", out earlier))
+                yield return (string)earlier;
             if (!stage.Ok)
                 yield return stage.Fault.Code;
+            if (stage.Facts.TryGetValue("repeats", out earlier))
+            {
+                foreach (object code in (List<object>)earlier)
+                    yield return (string)code;
+            }
         }
 
         public bool Passed(string name)

@@ -123,6 +123,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbeStag
         {
             "resolve", "connect", "proxy", "hello", "hello_sha512", "hello_padded", "handshake", "request", "websocket"
         };
+        // The code of a further hello whose own connection was not made.
+        public const string NotConnected = "not_connected";
         // Null when all was well.
         public readonly Fault Fault;
         public readonly int Ms;

@@ -25,6 +25,8 @@ HELLOS = ("hello", *FURTHER_HELLOS)
 """By hand: a failure bars nothing later."""
 LOSSES = ("timeout", "refused", "reset", "closed", "unreachable")
 """What a box says that counts connections, whatever the stage."""
+NOT_CONNECTED = "not_connected"
+"""The code of a further hello whose own connection was not made."""
 
 
 class Stage(NamedTuple):
@@ -105,12 +107,16 @@ class Attempt:
 
     def lost(self) -> Optional[str]:
         """The stage at which it was lost in a way that a crowd of connections can be the cause of; None where it was not. Hellos bar
-        nothing; of a handshake the first try counts, too."""
-        return next((name for name in STAGES if name not in HELLOS and self._losses(name).intersection(LOSSES)), None)
+        nothing, and of a further one only its connection counts; of a handshake the first try counts, too."""
+        lost = [name for name in STAGES if name not in HELLOS and self._codes(name).intersection(LOSSES)]
+        return next(iter(lost + [name for name in FURTHER_HELLOS if NOT_CONNECTED in self._codes(name)]), None)
 
-    def _losses(self, stage: str) -> Set[str]:
+    def _codes(self, stage: str) -> Set[str]:
+        """All errors that it had, until it stood or ended."""
         ended = self.ended.get(stage)
-        return set() if ended is None else {ended.facts.get("default_error", ""), ended.fault.code if ended.fault else ""}
+        if ended is None:
+            return set()
+        return {ended.facts.get("default_error", ""), ended.fault.code if ended.fault else "", *ended.facts.get("repeats", ())}
 
     def failed(self, stage: str) -> bool:
         ended = self.ended.get(stage)

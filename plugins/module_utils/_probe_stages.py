@@ -14,7 +14,7 @@ import ssl
 import time
 from typing import Awaitable, Callable, List, Mapping, Optional, Union
 
-from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import FURTHER_HELLOS, Attempt, Board, Stage
+from ansible_collections.appproxy.connector.plugins.module_utils._probe_board import FURTHER_HELLOS, NOT_CONNECTED, Attempt, Board, Stage
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_certificates import names_match, parse_certificate
 from ansible_collections.appproxy.connector.plugins.module_utils._probe_faults import (
     CERTIFICATE_ERRORS,
@@ -195,22 +195,26 @@ _CUT = ("reset", "closed", "timeout", "stalled")
 
 
 async def _once(board: Board, attempt: Attempt, variant: str, facts: Facts) -> Optional[Fault]:
-    """One hello over a connection of its own, in the time of a hello; None when all was well."""
+    """One hello over a connection of its own, in the time of a hello; None when all was well. Without the connection nothing was learned
+    of the hello: that has a code of its own."""
     wire, timeout_ms = Wire(board.wires), board.wanted.timeout_ms("hello")
     answer: Facts = {}
     flight = ServerFlight(answer)
+    connected = False
 
     async def work() -> None:
-        await _connect_again(attempt, wire, {"timeout": "timeout", "refused": "reset", "reset": "reset"})
+        nonlocal connected
+        await _connect_again(attempt, wire, {})
+        connected = True
         await _exchange(wire, _build(board, attempt, variant), flight)
 
     try:
         await asyncio.wait_for(work(), timeout_ms / 1000)
         return None
     except Fault as fault:
-        return fault
+        return fault if connected else Fault(NOT_CONNECTED, str(fault))
     except asyncio.TimeoutError:
-        return flight.silence(timeout_ms)
+        return flight.silence(timeout_ms) if connected else Fault(NOT_CONNECTED, str(late(timeout_ms)))
     except OSError as error:
         return broken_fault(error, "hello")
     finally:

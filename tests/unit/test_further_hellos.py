@@ -62,6 +62,25 @@ def once_only(world: World) -> str:
     return world.listen(serve)
 
 
+def tired_proxy(world: World) -> str:
+    """Ends the third connection without a word: by then the usual hello and the handshake were made, and the first further hello is due."""
+    connections: list[bool] = []
+
+    def serve(connection: Any) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            more = connection.recv(4096)
+            if not more:
+                return
+            head += more
+        connections.append(True)
+        if len(connections) != 3:
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            relay(connection, world.cloud.tls)
+
+    return world.listen(serve)
+
+
 WORLDS: dict[str, tuple[Fault, list[str]]] = {
     "healthy": (lambda world: world.cloud.tls, BOTH),
     "only-padded": (lambda world: world.cloud.tls, ["padded"]),
@@ -123,8 +142,10 @@ def asked(world: World) -> dict[str, Any]:
     to = {f"{SIGN_IN}:443": world.cloud.tls, **dict.fromkeys(REVOCATION_HOSTS, world.cloud.http)}
     paths = {"schema": 1, "paths": two, "targets": [target("a", []), target("b", []), target("c", [])], "connect_to": to}
     third = {**paths, "paths": [*two, {"id": "three", "ways": ["direct"], "targets": []}]}
+    proxy = f"http://{tired_proxy(world)}"
     return {
         **requests,
+        "tired": {**short, "paths": [{"id": proxy, "ways": [proxy]}], "targets": [target("tired", BOTH)]},
         "paths": paths,
         "revocation-elsewhere": {**third, "revocation": {"paths": ["three"]}},
         "bad-hello": {**paths, "targets": [target("a", ["sha1"])]},
@@ -176,6 +197,13 @@ def test_what_becomes_of_the_further_hellos(
     assert (last or {}).get("facts", {}).get("repeats") == repeats
     # They bar nothing, and come after all else.
     assert word(seen["handshake"]) == ("alert" if name == "no-hello" else "ok")
+
+
+def test_without_its_connection_nothing_is_learned_of_a_hello_and_it_is_tried_again_alone(answers: dict[str, Any]) -> None:
+    again, = answers["tired"]["rechecks"]
+    assert (again["stage"], again["result"]["state"]) == ("hello_sha512", "ok")
+    assert {name: word(stage) for name, stage in stages(answers["tired"]).items() if name.startswith("hello")} == dict.fromkeys(
+        ("hello", "hello_sha512", "hello_padded"), "ok")
 
 
 def test_what_is_told_of_an_answer(answers: dict[str, Any]) -> None:

@@ -462,12 +462,25 @@ def test_a_path_that_cuts_a_variant_again_and_on_two_endpoints(
     {BOOTSTRAP: error("alert", level=2, description=40), REGISTRATION: error("alert", level=2, description=40)},
     {BOOTSTRAP: error("reset"), REGISTRATION: error("reset")},
     {BOOTSTRAP: error("not_tls", facts={"repeats": ["ok", "reset"]}), REGISTRATION: error("not_tls", facts={"repeats": ["ok", "reset"]})},
-], ids=["one endpoint", "not again", "the usual one too", "alerts", "not repeated", "another code"])
+    {BOOTSTRAP: cut("reset", "ok", "not_connected"), REGISTRATION: cut("reset", "ok", "not_connected")},
+], ids=["one endpoint", "not again", "the usual one too", "alerts", "not repeated", "another code", "not connected again"])
 def test_what_does_not_show_that_the_path_cuts(looks: Callable[..., Looks], stage: str, seen: dict[str, Any]) -> None:
     made = looks()
     for target, how in seen.items():
         made.world.stage(target, stage, how)
     assert made.judge().open() == {}
+
+
+def test_without_its_connection_nothing_is_learned_of_a_variant(looks: Callable[..., Looks]) -> None:
+    made = looks()
+    made.world.stage(BOOTSTRAP, "hello_sha512", error("not_connected"))
+    judged = made.judge()
+    assert judged.open() == {}
+    assert BOOTSTRAP not in judged.of("APC213", "pass")["endpoints"]
+    for endpoint in made.world.endpoints:
+        made.world.stage(endpoint.id, "hello_sha512", error("not_connected"))
+    nothing = made.judge()
+    assert nothing.open() == {"APC213": "unknown"}
 
 
 # --- rehearsals --------------------------------------------------------------------------------------------------------------

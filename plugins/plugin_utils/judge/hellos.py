@@ -23,6 +23,7 @@ PADDED_BYTES = 2000
 """About how large the padded hello is."""
 _SILENT = ("timeout", "stalled")
 _CUT = ("reset", "closed", *_SILENT)
+_NOT_CONNECTED = "not_connected"
 
 
 def _is_cut(route: Route, name: StageName) -> bool:
@@ -35,8 +36,9 @@ def _is_cut(route: Route, name: StageName) -> bool:
 
 
 def _tried(route: Route, name: StageName) -> bool:
+    """Whether something was learned: not where its connection was not made, which has its reason in the crowd."""
     stage = route.stage(name)
-    return stage is not None and stage.state is not State.NOT_RUN
+    return stage is not None and stage.state is not State.NOT_RUN and stage.code != _NOT_CONNECTED
 
 
 def _note(stage: Stage) -> str:

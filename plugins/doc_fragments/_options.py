@@ -63,7 +63,7 @@ options:
   deadline:
     description:
       - Seconds after which looking ends on the target, V(5) to V(600). What was not reached by then is V(unknown).
-      - Where proxy scripts (PAC) are set on a Windows server, asking them comes before that and takes at most six seconds.
+      - Where proxy scripts (PAC) are set on a Windows server, asking them is part of it, and takes at most six seconds and half of it.
     type: int
     default: 20
   checks:
@@ -150,7 +150,7 @@ options:
       - Whether a Windows server tries, within itself, TLS 1.2 with a SHA-512 certificate of its own (C(APC214)).
       - That makes a machine key named C(appproxy.connector rehearsal) and deletes it again, whatever comes of it. What a run that was
         killed in between left is deleted by the next one. Nothing goes into a certificate store. An audit of keys sees both.
-      - Adds at most six seconds after O(deadline).
+      - Is begun where six seconds of O(deadline) are left.
     type: bool
     default: false
   rehearse_client_certificate:
@@ -159,7 +159,7 @@ options:
         (C(APC216)). The same answer to both says that the path makes no difference.
       - The key is in memory only. To the service and to any device on the path it looks like a client that gives up in its handshake
         twice, so ask for it once per network and not for every server. The role does it on the first host of the play alone.
-      - Adds at most twelve seconds after O(deadline).
+      - Comes after all other looking, and is begun where twelve seconds of O(deadline) are left.
     type: bool
     default: false
 requirements:

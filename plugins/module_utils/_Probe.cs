@@ -55,6 +55,8 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
 
     public sealed class Look
     {
+        // Of what is lost again at once, tried alone.
+        private const int MostLostAgain = 3;
         private readonly Stopwatch clock;
         private readonly Request wanted;
         private readonly Board board;
@@ -131,24 +133,49 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             }));
         }
 
-        // What was lost among all the others, once more from the start and alone, in order, until one is lost again: then it is the
-        // path that loses them. One that stands takes the place of its first try.
+        // What was lost among all the others, once more and alone, in order. One that stands takes the place of its first try. It ends
+        // where nobody answers again, or some were lost again at once: then it is the path that loses them, and the time is for
+        // something else.
         private void Recheck(PathRun run)
         {
-            for (int place = 0; place < run.First.Count; place++)
+            int atOnce = 0;
+            foreach (List<Attempt> attempts in new List<Attempt>[] { run.First, run.Second })
             {
-                int here = place;
-                string stage = run.First[here].Lost();
-                if (stage == null)
-                    continue;
-                Attempt again = run.First[here].Again();
-                board.Names.Forget();
-                if (!board.Change(() => run.Rechecks.Add(new KeyValuePair<string, Attempt>(stage, again))))
-                    return;
-                new Visit(board, again).FromTheStart();
-                if (again.Lost() != null || !board.Change(() => run.First[here] = again))
-                    return;
+                for (int place = 0; place < attempts.Count; place++)
+                {
+                    List<Attempt> of = attempts;
+                    int here = place;
+                    string stage = of[here].Lost();
+                    if (stage == null)
+                        continue;
+                    Attempt again = of[here].Again();
+                    if (!board.Change(() => run.Rechecks.Add(new KeyValuePair<string, Attempt>(stage, again))))
+                        return;
+                    TryAgain(again);
+                    string lostAgain = again.Lost();
+                    if (lostAgain == null)
+                    {
+                        if (!board.Change(() => of[here] = again))
+                            return;
+                        continue;
+                    }
+                    atOnce++;
+                    if (atOnce == MostLostAgain || again.TimedOut(lostAgain))
+                        return;
+                }
             }
+        }
+
+        // From the start, or from the connection where the name was known.
+        private void TryAgain(Attempt again)
+        {
+            if (again.Ended.ContainsKey("resolve"))
+            {
+                new Visit(board, again).FromConnect();
+                return;
+            }
+            board.Names.Forget();
+            Wave(new List<Attempt> { again });
         }
     }
 

@@ -246,18 +246,29 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             }
         }
 
-        // The same from the start, at the first address; what was seen at further ones stays.
+        // The same once more: from the start where the name was lost, else at the same address, since a name may give them in another order
+        // the next time. What was seen at further addresses stays.
         public Attempt Again()
         {
             Attempt again = new Attempt(wanted, path, Target, url);
-            again.Further.AddRange(Further);
+            if (Lost() != "resolve")
+            {
+                again.Addresses = Addresses;
+                again.Address = Address;
+                again.OwnName = OwnName;
+                again.Ended["resolve"] = Ended["resolve"];
+                again.Further.AddRange(Further);
+            }
             return again;
         }
 
-        // The stage at which it was lost in a way that a crowd of connections can be the cause of; null where it was not. Hellos bar
-        // nothing, and of a further one only its connection counts; of a handshake the first try counts, too.
+        // The stage at which it was lost in a way that a crowd of connections can be the cause of; null where it was not. Not at an
+        // address beside which another one connected, which every client goes on to. Hellos bar nothing, and of a further one only its
+        // connection counts; of a handshake the first try counts, too.
         public string Lost()
         {
+            if (Ended.ContainsKey("connect") && !Passed("connect") && Further.Any(one => one.Passed("connect")))
+                return null;
             IEnumerable<string> lost = Stage.Order.Where(name => !Stage.IsHello(name) && Codes(name).Intersect(Losses).Any());
             return lost.Concat(Stage.Order.Where(name => Stage.Further.ContainsKey(name) && Codes(name).Contains(Stage.NotConnected))).FirstOrDefault();
         }

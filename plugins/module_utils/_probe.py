@@ -31,6 +31,8 @@ from ansible_collections.appproxy.connector.plugins.module_utils._probe_stages i
 VERSION = "1.0.0"
 """The collection's, as in galaxy.yml."""
 
+_MOST_LOST_AGAIN = 3
+"""Of what is lost again at once, tried alone."""
 _ENDING_SECONDS = 0.2
 """How long after the deadline tasks may take to be cancelled."""
 
@@ -88,26 +90,42 @@ async def _further_addresses(board: Board, run: Run, first: Attempt) -> None:
     await asyncio.gather(*jobs)
 
 
-async def _recheck(board: Board, run: Run) -> None:
-    """What was lost among all the others, once more from the start and alone, in order, until one is lost again: then it is the path
-    that loses them. One that stands takes the place of its first try."""
-    for place, attempt in enumerate(run.first):
-        stage = attempt.lost()
-        if stage is None:
-            continue
-        again = attempt.again()
-        run.rechecks.append((stage, again))
-        board.names.forget()
-        await _first_address(board, again)
-        again.finished = True
-        if again.lost() is not None:
-            return
-        run.first[place] = again
-
-
 async def _wave(board: Board, run: Run, attempts: List[Attempt]) -> None:
     await _first_addresses(board, run, attempts)
     await asyncio.gather(*[_further_addresses(board, run, first) for first in attempts])
+
+
+async def _try_again(board: Board, run: Run, again: Attempt) -> None:
+    """From the start, or from the connection where the name was known."""
+    if "resolve" not in again.ended:
+        board.names.forget()
+        await _wave(board, run, [again])
+        return
+    wire = await connect(board, again)
+    if wire is not None:
+        await follow(board, again, wire)
+    again.finished = True
+
+
+async def _recheck(board: Board, run: Run) -> None:
+    """What was lost among all the others, once more and alone, in order. One that stands takes the place of its first try. It ends where
+    nobody answers again, or some were lost again at once: then it is the path that loses them, and the time is for something else."""
+    at_once = 0
+    for attempts in (run.first, run.second):
+        for place, attempt in enumerate(attempts):
+            stage = attempt.lost()
+            if stage is None:
+                continue
+            again = attempt.again()
+            run.rechecks.append((stage, again))
+            await _try_again(board, run, again)
+            lost_again = again.lost()
+            if lost_again is None:
+                attempts[place] = again
+                continue
+            at_once += 1
+            if at_once == _MOST_LOST_AGAIN or again.failed_with(lost_again, "timeout"):
+                return
 
 
 async def _first_wave(board: Board, run: Run) -> None:

@@ -100,14 +100,21 @@ class Attempt:
         self.due = tuple(stage for stage in STAGES[1:] if self._wants(stage))
 
     def again(self) -> "Attempt":
-        """The same from the start, at the first address; what was seen at further ones stays."""
+        """The same once more: from the start where the name was lost, else at the same address, since a name may give them in another
+        order the next time. What was seen at further addresses stays."""
         again = self._fresh()
-        again.further = self.further
+        if self.lost() != "resolve":
+            again.addresses, again.address, again.own_name = self.addresses, self.address, self.own_name
+            again.ended["resolve"] = self.ended["resolve"]
+            again.further = self.further
         return again
 
     def lost(self) -> Optional[str]:
-        """The stage at which it was lost in a way that a crowd of connections can be the cause of; None where it was not. Hellos bar
-        nothing, and of a further one only its connection counts; of a handshake the first try counts, too."""
+        """The stage at which it was lost in a way that a crowd of connections can be the cause of; None where it was not. Not at an address
+        beside which another one connected, which every client goes on to. Hellos bar nothing, and of a further one only its connection
+        counts; of a handshake the first try counts, too."""
+        if any("connect" in one.ended and not one.failed("connect") for one in self.further) and self.failed("connect"):
+            return None
         lost = [name for name in STAGES if name not in HELLOS and self._codes(name).intersection(LOSSES)]
         return next(iter(lost + [name for name in FURTHER_HELLOS if NOT_CONNECTED in self._codes(name)]), None)
 

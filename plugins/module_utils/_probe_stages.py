@@ -216,7 +216,7 @@ async def _once(board: Board, attempt: Attempt, variant: str, facts: Facts) -> O
     except asyncio.TimeoutError:
         return flight.silence(timeout_ms) if connected else Fault(NOT_CONNECTED, str(late(timeout_ms)))
     except OSError as error:
-        return broken_fault(error, "hello")
+        return broken_fault(error, "hello") if connected else Fault(NOT_CONNECTED, str(error))
     finally:
         wire.close()
         # The rest is as in the answer to the usual hello.

@@ -128,11 +128,13 @@ $rehearsals = @{}
 if ($null -ne $facts -and $request['host']['rehearse_trust']) {
     $rehearsals['trust'] = Invoke-ConnectorTrustRehearsal
 }
+$observation = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::End($look)
 if ($request['rehearse_client_certificate']) {
+    # Alone, so that no crowd of connections is taken for the path's word on it.
     $target = $request['rehearse_client_certificate']['target']
     $rehearsals['client_certificate'] = Invoke-ConnectorClientCertificateRehearsal -Request $request -Target $target
+    $observation['elapsed_ms'] = [int] $clock.ElapsedMilliseconds
 }
-$observation = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::End($look)
 
 $observation['host'] = $facts
 $observation['identities'] = $null

@@ -62,7 +62,7 @@ def once_only(world: World) -> str:
     return world.listen(serve)
 
 
-def tired_proxy(world: World) -> str:
+def tired_proxy(world: World, end: Callable[[Any], None]) -> str:
     """Ends the third connection without a word: by then the usual hello and the handshake were made, and the first further hello is due."""
     connections: list[bool] = []
 
@@ -74,9 +74,26 @@ def tired_proxy(world: World) -> str:
                 return
             head += more
         connections.append(True)
-        if len(connections) != 3:
+        if len(connections) == 3:
+            end(connection)
+        else:
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             relay(connection, world.cloud.tls)
+
+    return world.listen(serve)
+
+
+def once_reset(world: World) -> str:
+    """Resets the first connection, and no other."""
+    met: list[bool] = []
+
+    def serve(connection: Any) -> None:
+        if met:
+            relay(connection, world.cloud.http)
+        else:
+            met.append(True)
+            connection.recv(65536)
+            faults.reset(connection)
 
     return world.listen(serve)
 
@@ -142,10 +159,20 @@ def asked(world: World) -> dict[str, Any]:
     to = {f"{SIGN_IN}:443": world.cloud.tls, **dict.fromkeys(REVOCATION_HOSTS, world.cloud.http)}
     paths = {"schema": 1, "paths": two, "targets": [target("a", []), target("b", []), target("c", [])], "connect_to": to}
     third = {**paths, "paths": [*two, {"id": "three", "ways": ["direct"], "targets": []}]}
-    proxy = f"http://{tired_proxy(world)}"
+    tired = {}
+    for name, end in (("tired-closes", lambda connection: None), ("tired-resets", faults.reset)):
+        proxy = f"http://{tired_proxy(world, end)}"
+        tired[name] = {**short, "paths": [{"id": proxy, "ways": [proxy]}], "targets": [target(name, BOTH)]}
+    direct = [{"id": "direct", "ways": ["direct"]}]
+    plain = [{"id": f"{name}.example:80", "host": f"{name}.example", "port": 80, "tls": False} for name in "abcdefg"]
     return {
         **requests,
-        "tired": {**short, "paths": [{"id": proxy, "ways": [proxy]}], "targets": [target("tired", BOTH)]},
+        **tired,
+        "crowd": {"schema": 1, "paths": direct, "targets": plain, "revocation": {"limit": 0}, "connect_to": {
+            f"{name}.example:80": faults.closed_port(world) if name in "acf" else once_reset(world) for name in "abcdefg"}},
+        "crowd-list": {"schema": 1, "paths": direct, "targets": [target("a", [])], "connect_to": {
+            f"{SIGN_IN}:443": world.cloud.tls, **dict.fromkeys(REVOCATION_HOSTS, world.cloud.http),
+            "crl3.digicert.com:80": once_reset(world)}},
         "paths": paths,
         "revocation-elsewhere": {**third, "revocation": {"paths": ["three"]}},
         "bad-hello": {**paths, "targets": [target("a", ["sha1"])]},
@@ -199,11 +226,28 @@ def test_what_becomes_of_the_further_hellos(
     assert word(seen["handshake"]) == ("alert" if name == "no-hello" else "ok")
 
 
-def test_without_its_connection_nothing_is_learned_of_a_hello_and_it_is_tried_again_alone(answers: dict[str, Any]) -> None:
-    again, = answers["tired"]["rechecks"]
+@pytest.mark.parametrize("name", ["tired-closes", "tired-resets"])
+def test_without_its_connection_nothing_is_learned_of_a_hello_and_it_is_tried_again_alone(name: str, answers: dict[str, Any]) -> None:
+    again, = answers[name]["rechecks"]
     assert (again["stage"], again["result"]["state"]) == ("hello_sha512", "ok")
-    assert {name: word(stage) for name, stage in stages(answers["tired"]).items() if name.startswith("hello")} == dict.fromkeys(
+    assert {one: word(stage) for one, stage in stages(answers[name]).items() if one.startswith("hello")} == dict.fromkeys(
         ("hello", "hello_sha512", "hello_padded"), "ok")
+
+
+def test_some_that_are_lost_again_at_once_do_not_keep_others_from_their_second_try(answers: dict[str, Any]) -> None:
+    assert [(one["target"][0], one["stage"], word(one["result"])) for one in answers["crowd"]["rechecks"]] == [
+        ("a", "connect", "refused"), ("b", "request", "ok"), ("c", "connect", "refused"), ("d", "request", "ok"), ("e", "request", "ok"),
+        ("f", "connect", "refused"),
+    ]
+    ended = {one["target"][0]: word(list(one["stages"].values())[-1]) for one in answers["crowd"]["attempts"]}
+    assert ended == {**dict.fromkeys("acf", "refused"), **dict.fromkeys("bde", "ok"), "g": "closed"}
+
+
+def test_a_list_that_is_lost_is_tried_again_too(answers: dict[str, Any]) -> None:
+    seen = answers["crowd-list"]
+    assert [(one["target"], one["stage"], word(one["result"])) for one in seen["rechecks"]] == [("crl3.digicert.com:80", "request", "ok")]
+    second = [one for one in seen["attempts"] if one["wave"] == 2]
+    assert {word(one["stages"]["request"]) for one in second} == {"ok"}
 
 
 def test_what_is_told_of_an_answer(answers: dict[str, Any]) -> None:

@@ -430,6 +430,21 @@ def test_a_crowd_of_timeouts_is_doubted_when_one_alone_goes_through(judge: Judge
     assert judge(lambda world: change(world, error("timeout"))).status("APC112", LOGIN) == {"fail"}
 
 
+@pytest.mark.parametrize("code", ["timeout", "refused", "reset", "unreachable"])
+def test_what_nobody_tried_alone_is_doubted_where_one_alone_went_through(judge: Judge, code: str) -> None:
+    def change(world: World) -> None:
+        world.every("connect", error(code), tls=True)
+        world.stage(LOGIN, "connect", ok())
+        world.rechecks += [{"path": "direct", "target": LOGIN, "stage": "connect", "result": ok()},
+                           {"path": "direct", "target": REGISTRATION, "stage": "connect", "result": error(code)}]
+
+    judged = judge(change)
+    id_ = {"timeout": "APC112", "refused": "APC111", "reset": "APC113", "unreachable": "APC114"}[code]
+    assert judged.status(id_, REGISTRATION) == {"fail"}, "lost alone, too"
+    assert judged.status(id_, BOOTSTRAP) == {"unknown"}
+    assert judged.verdict == "not_ready"
+
+
 def test_what_was_lost_among_many_and_stood_alone_is_a_warning(judge: Judge) -> None:
     def change(world: World, *lost: str) -> None:
         for one in lost:
@@ -526,6 +541,27 @@ def test_what_was_not_run_over_a_proxy_that_answered_others_is_its_own_cause(jud
         world.stage(REGISTRATION, "connect", NOT_RUN)
 
     assert set(judge(change, proxy=PROXY).causes) == {"APC121", "APC902"}
+
+
+def test_a_proxy_that_was_asked_for_samples_alone_is_not_said_to_refuse_everything(pki: Pki) -> None:
+    """On ways that differ it may be asked for nothing else, and the names may not exist."""
+    from ansible_collections.appproxy.connector.plugins.plugin_utils.judge import proxy  # noqa: PLC0415
+    from ansible_collections.appproxy.connector.plugins.plugin_utils.judge.route import Row  # noqa: PLC0415
+    from ansible_collections.appproxy.connector.plugins.plugin_utils.model import Status  # noqa: PLC0415
+
+    endpoints = plan(parse_options({"tenant_id": TENANT, "proxy": PROXY, "public_roots": str(pki.public_roots)}, NOW), "server").endpoints
+    rows = [Row("APC124", Status.FAIL, endpoint, PROXY, {"status": 502}, group=("502",)) for endpoint in endpoints]
+    assert proxy.refused_alike([row for row in rows if row.endpoint and row.endpoint.sample], ()) == {}
+    assert proxy.refused_alike(rows, ()) == {PROXY: ("APC124", Status.FAIL, ("502",))}
+
+
+def test_a_proxy_that_took_connections_is_not_gone_where_the_deadline_came_first(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.every("proxy", NOT_RUN)
+        world.stage(LOGIN, "connect", error("timeout"))
+
+    judged = judge(change, proxy=PROXY)
+    assert {"APC121", "APC902"} == set(judged.causes)
 
 
 def test_a_port_that_a_proxy_denies_for_all_is_the_ports(judge: Judge) -> None:

@@ -496,6 +496,7 @@ def test_the_first_that_connects_carries_the_other_stages(look: Look, world: Wor
     assert [codes(attempt["stages"]) for attempt in seen["attempts"]] == [
         {"resolve": "ok", "connect": "refused"}, dict.fromkeys(("connect", "hello", "handshake", "request"), "ok"), {"connect": "ok"},
     ]
+    assert seen["rechecks"] == [], "beside one that connects the dead one is no loss of a crowd"
 
 
 @pytest.mark.usefixtures("two_addresses")
@@ -568,6 +569,23 @@ def test_what_stands_when_it_is_tried_again_alone_takes_the_place_of_the_first_t
     ]
     ended = [list(codes(attempt["stages"]).values())[-1] for attempt in seen["attempts"]]
     assert ended == ["ok", "ok", "timeout", "timeout"]
+
+
+def test_what_is_tried_again_is_tried_at_the_same_address(look: Look, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name gives its addresses in another order each time."""
+    order = ["127.0.0.2", "127.0.0.1"]
+
+    def look_up(host: str) -> _probe_sockets.Looked:
+        order.reverse()
+        return _probe_sockets.Looked(tuple(order), None)
+
+    monkeypatch.setattr(_probe_sockets, "look_up", look_up)
+    port = int(once_lost(world, silent(world)).rpartition(":")[2])
+    seen = look(target("a.example", port, tls=False), timeouts_ms=SHORT)
+    assert [(one["address"], list(codes(one["stages"]).values())[-1]) for one in seen["attempts"]] == [
+        ("127.0.0.1", "ok"), ("127.0.0.2", "refused"),
+    ]
+    assert [one["result"]["state"] for one in seen["rechecks"]] == ["ok"]
 
 
 def test_only_what_a_crowd_can_cause_is_tried_again(look: Look, world: World) -> None:

@@ -378,8 +378,8 @@ _TOOL = (
         title="A part of what the check needs could not be read: {facts}",
         cause="The account that Ansible uses may not read it, a service of Windows does not answer, or the look as Network Service did "
         "not come about.",
-        hint="Run the check with an account that is an administrator of this server, and look at what is named: {facts}. Whatever "
-        "depends on it is unknown until then.",
+        hint="Run the check with an account that is an administrator of this server (after a timeout, with a longer deadline), and look "
+        "at what is named: {facts}. Whatever depends on it is unknown until then.",
         docs=sources.ANSIBLE_WINRM, more=(sources.OBSERVATION,),
     ),
     spec(

@@ -36,9 +36,12 @@ def _is_cut(route: Route, name: StageName) -> bool:
 
 
 def _tried(route: Route, name: StageName) -> bool:
-    """Whether something was learned: not where its connection was not made, which has its reason in the crowd."""
+    """Whether something was learned: not where its connection was not made, nor where the usual hello, right after it, was cut too."""
     stage = route.stage(name)
-    return stage is not None and stage.state is not State.NOT_RUN and stage.code != _NOT_CONNECTED
+    if stage is None or stage.state is State.NOT_RUN or stage.code == _NOT_CONNECTED:
+        return False
+    repeats = stage.facts.get("repeats", ())
+    return not repeats or repeats[0] == "ok"
 
 
 def _note(stage: Stage) -> str:
@@ -53,6 +56,8 @@ def judge_hellos(path: str, routes: Sequence[Route]) -> Iterator[Row]:
         tried = [route for route in routes if route.path == path and _tried(route, name)]
         cut = [route for route in tried if _is_cut(route, name)]
         seen_enough = len(cut) >= ENOUGH
+        if id_ == SHA512 and not tried:
+            yield from _nothing_learned(path, routes)
         for route in tried:
             stage = route.stage(name)
             if stage is None:
@@ -61,6 +66,13 @@ def judge_hellos(path: str, routes: Sequence[Route]) -> Iterator[Row]:
                 yield _cut(id_, route, stage)
             elif id_ == SHA512:
                 yield passed(id_, route, note=_note(stage))
+
+
+def _nothing_learned(path: str, routes: Sequence[Route]) -> Iterator[Row]:
+    for route in routes:
+        stage = route.stage(StageName.HELLO_SHA512)
+        if route.path == path and stage is not None and stage.state is State.ERROR:
+            yield failed(SHA512, route, {"how": f"none of these hellos came so far: {words(stage)}"}, status=Status.UNKNOWN)
 
 
 def _cut(id_: str, route: Route, stage: Stage) -> Row:

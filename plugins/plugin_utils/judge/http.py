@@ -86,7 +86,7 @@ def _genuine(route: Route, request: Stage) -> Iterator[Row]:
         yield passed(_reached(route), route, note="ends the connection without a client certificate, as it may")
     else:
         # Whether the names that exist only after registration answer a GET at all is documented nowhere.
-        yield _cut(route, request, Status.UNKNOWN if route.endpoint.sample else Status.FAIL)
+        yield _cut(route, request, Status.UNKNOWN if route.endpoint.sample else route.loss(StageName.REQUEST))
 
 
 def _websocket(route: Route) -> Iterator[Row]:
@@ -98,7 +98,7 @@ def _websocket(route: Route) -> Iterator[Row]:
     elif stage.ok:
         yield passed(WEBSOCKET, route)
     else:
-        yield failed(WEBSOCKET, route, {"error": words(stage)}, group=(stage.code,))
+        yield failed(WEBSOCKET, route, {"error": words(stage)}, group=(stage.code,), status=route.loss(StageName.WEBSOCKET))
 
 
 def _answered_by_somebody_else(route: Route, request: Stage) -> bool:

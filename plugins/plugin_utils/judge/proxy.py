@@ -33,8 +33,7 @@ def judge_proxy(route: Route) -> Iterator[Row]:
         return
     if reached is not None:
         # No group: where a router says so to some connections and nothing to the rest, it is one proxy that is gone.
-        status = Status.UNKNOWN if reached.code == "timeout" and StageName.CONNECT in route.doubted else Status.FAIL
-        yield failed(UNREACHABLE, route, {"error": words(reached)}, status=status)
+        yield failed(UNREACHABLE, route, {"error": words(reached)}, status=route.loss(StageName.CONNECT))
         return
     stage = route.stage(StageName.PROXY)
     if stage is None or not_run(stage):
@@ -57,10 +56,8 @@ def _refusal(route: Route, stage: Stage) -> Row:
     if stage.code == "denied":
         return _denial(route, stage)
     if stage.code in ("bad_gateway", "timeout"):
-        doubted = stage.code == "timeout" and StageName.PROXY in route.doubted
-        return failed(CANNOT_REACH, route, {"status": status or _NO_ANSWER}, group=(str(status),),
-                      status=Status.UNKNOWN if doubted else Status.FAIL)
-    return failed(MALFORMED, route, {"error": words(stage)}, group=(stage.code,))
+        return failed(CANNOT_REACH, route, {"status": status or _NO_ANSWER}, group=(str(status),), status=route.loss(StageName.PROXY))
+    return failed(MALFORMED, route, {"error": words(stage)}, group=(stage.code,), status=route.loss(StageName.PROXY))
 
 
 def _denial(route: Route, stage: Stage) -> Row:
@@ -85,13 +82,15 @@ def _denied_in_plain(route: Route, stage: Stage) -> bool:
 
 
 def refused_alike(rows: Iterable[Row], routes: Iterable[Route]) -> dict[str, tuple[object, ...]]:
-    """Path to the one way in which its proxy refused every tunnel."""
+    """Path to the one way in which its proxy refused every tunnel. To samples alone, which may not exist, it says nothing of itself."""
     opened = {route.path for route in routes if not route.deferred and route.connected}
+    real: set[str] = set()
     ways: dict[str, set[tuple[object, ...]]] = {}
     for row in rows:
-        if row.id in (AUTHENTICATION, DENIED, CANNOT_REACH, MALFORMED) and row.status is not Status.PASS and row.path not in opened:
-            ways.setdefault(row.path or "", set()).add((row.id, row.status, row.group))
-    return {path: next(iter(way)) for path, way in ways.items() if len(way) == 1}
+        if row.id in (AUTHENTICATION, DENIED, CANNOT_REACH, MALFORMED) and row.status is not Status.PASS and row.path and row.endpoint:
+            ways.setdefault(row.path, set()).add((row.id, row.status, row.group))
+            real |= set() if row.endpoint.sample else {row.path}
+    return {path: next(iter(way)) for path, way in ways.items() if len(way) == 1 and path in real - opened}
 
 
 def _in_plain(route: Route) -> Row | None:
@@ -121,14 +120,12 @@ def judge_plain(rows: Iterable[Row], routes: Sequence[Route], ids: Sequence[str]
     )
 
 
-def explain_not_run(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """What waited so long for a proxy that never answered anybody that the deadline came first, waits behind that proxy."""
+def explain_not_run(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:
+    """What waited so long for a proxy that took nobody's connection that the deadline came first, waits behind that proxy."""
     rows = tuple(rows)
-    answered = {(row.path, row.status is Status.PASS) for row in rows if row.id == UNREACHABLE}
-    return tuple(
-        replace(row, because=(UNREACHABLE,))
-        if row.id == NOT_RUN and (row.path, False) in answered and (row.path, True) not in answered else row for row in rows
-    )
+    took = {route.path for route in routes if (connect := route.stage(StageName.CONNECT)) is not None and connect.ok}
+    gone = {row.path for row in rows if row.id == UNREACHABLE and row.status is not Status.PASS} - took
+    return tuple(replace(row, because=(UNREACHABLE,)) if row.id == NOT_RUN and row.path in gone else row for row in rows)
 
 
 def judge_ports(rows: Iterable[Row], routes: Iterable[Route]) -> tuple[Row, ...]:

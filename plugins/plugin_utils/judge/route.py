@@ -21,6 +21,8 @@ from .waivers import Waiver
 DIRECT = "direct"
 CERTIFICATE_ERRORS = ("untrusted", "name_mismatch", "expired")
 """Handshake errors after which the TLS connection itself stands."""
+LOSSES = ("timeout", "refused", "reset", "closed", "unreachable")
+"""What a box says that counts connections, whatever the stage; what the engines try again alone."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Route:
     fetches_no_issuers: bool = False
     """The engine's TLS library builds chains from what was sent and its own store alone (POSIX)."""
     doubted: frozenset[StageName] = frozenset()
-    """Stages at which every lone second try on this path went through: a time-out there may be the probe's own crowd."""
+    """Stages at which a lone second try on this path went through, and none of this endpoint failed: a loss may be the crowd's."""
     lost_once: StageName | None = None
     """The stage at which it was lost among many; what is told is the second try, alone."""
 
@@ -51,6 +53,11 @@ class Route:
     def carrier(self) -> Attempt:
         """The attempt that went furthest: the first whose connection stood, else the first."""
         return next((one for one in self.attempts if _ok(one, StageName.CONNECT)), self.attempts[0])
+
+    def loss(self, name: StageName) -> Status:
+        """What a failure at this stage is: unknown where it may be the probe's own crowd."""
+        stage = self.stage(name)
+        return Status.UNKNOWN if stage is not None and stage.code in LOSSES and name in self.doubted else Status.FAIL
 
     def stage(self, name: StageName) -> Stage | None:
         """The carrier's stage; `resolve` from the first attempt."""
@@ -201,8 +208,8 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
         if attempt.wave == 1:
             seen.setdefault((attempt.path, attempt.target), []).append(attempt)
     again = {(one.path, one.target): one for one in observation.rechecks}
+    failed_again = {(one.path, one.target) for one in observation.rechecks if one.result.state is State.ERROR}
     passed_again = {(one.path, one.stage) for one in observation.rechecks if _stood(one)}
-    failed_again = {(one.path, one.stage) for one in observation.rechecks if one.result.state is State.ERROR}
 
     def route(path: str, endpoint: Endpoint) -> Route:
         attempts = tuple(seen[path, endpoint.id])
@@ -215,7 +222,7 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
             hello_chain=_chain(hello, handshake, endpoint.host, observation.certificates, read),
             platform_hello=observation.platform_hello,
             fetches_no_issuers=observation.family == "posix",
-            doubted=frozenset(stage for of, stage in passed_again - failed_again if of == path),
+            doubted=frozenset(stage for of, stage in passed_again if of == path and (path, endpoint.id) not in failed_again),
             lost_once=_lost_once(again.get((path, endpoint.id)), attempts),
         )
 

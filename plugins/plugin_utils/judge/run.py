@@ -154,7 +154,7 @@ def _of_the_server(look: _Look, asked: Asked) -> Iterator[Row]:
 def _rows(look: _Look, asked: Asked) -> tuple[Row, ...]:
     """All judges, then the passes that look at their rows together."""
     rows: Iterable[Row] = _of_the_network(look)
-    rows = proxy.explain_not_run(rows)
+    rows = proxy.explain_not_run(rows, look.routes)
     rows = proxy.judge_ports(rows, look.routes)
     rows = proxy.judge_plain(rows, look.routes, revocation.IDS)
     rows = samples.judge_samples(rows, look.routes)

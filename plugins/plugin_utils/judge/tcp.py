@@ -14,7 +14,7 @@ from ..model import Status
 from ..observe.observation import Attempt, StageName, State
 from .addresses import is_private, is_sinkhole
 from .observed import NOT_UNDERSTOOD
-from .route import Route, Row, failed, passed, words
+from .route import LOSSES, Route, Row, failed, passed, words
 
 BY_CODE = {"refused": "APC111", "timeout": "APC112", "reset": "APC113", "unreachable": "APC114", "denied": "APC115"}
 PARTLY, LIMITED = "APC116", "APC117"
@@ -40,8 +40,15 @@ def judge_limit(route: Route) -> Iterator[Row]:
     """Also of the connections to a proxy, and whatever stands behind them."""
     if route.lost_once is not None:
         yield failed(LIMITED, route, {"stage": route.lost_once.value}, status=Status.WARN)
-    elif any(_state(one) is State.OK for one in route.attempts if StageName.CONNECT in one.stages):
+    elif _stands(route):
         yield passed(LIMITED, route)
+
+
+def _stands(route: Route) -> bool:
+    """Connected, and nothing was lost after it that nobody tried alone."""
+    lost = any(stage.code in LOSSES for stage in route.carrier.stages.values())
+    connected = any(_state(one) is State.OK for one in route.attempts if StageName.CONNECT in one.stages)
+    return connected and not (lost and route.doubted)
 
 
 def _state(attempt: Attempt) -> State:
@@ -60,7 +67,7 @@ def _all_dead(route: Route, dead: list[Attempt]) -> Iterator[Row]:
         return
     yield failed(
         BY_CODE[first.code], route, {"addresses": ", ".join(addresses[:4]), "error": words(first)},
-        status=Status.UNKNOWN if first.code == "timeout" and StageName.CONNECT in route.doubted else Status.FAIL,
+        status=route.loss(StageName.CONNECT),
         because=("APC103",) if misled else (),
     )
 

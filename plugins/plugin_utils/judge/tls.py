@@ -78,7 +78,7 @@ def _speaks_12(route: Route) -> bool:
 
 def _why(route: Route, hello: Stage | None, handshake: Stage) -> Row:
     evidence = {"error": words(handshake)}
-    if handshake.code == "timeout" and StageName.HANDSHAKE in route.doubted:
+    if route.loss(StageName.HANDSHAKE) is Status.UNKNOWN:
         return failed(BLOCKED, route, evidence, status=Status.UNKNOWN)
     if hello is not None and hello.code == "not_tls":
         first = hello.error.first_bytes if hello.error else None

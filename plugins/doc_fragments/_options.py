@@ -159,7 +159,7 @@ options:
         (C(APC216)). The same answer to both says that the path makes no difference.
       - The key is in memory only. To the service and to any device on the path it looks like a client that gives up in its handshake
         twice, so ask for it once per network and not for every server. The role does it on the first host of the play alone.
-      - Comes after all other looking, and is begun where twelve seconds of O(deadline) are left.
+      - Comes after all other looking, and adds at most twelve seconds to it after O(deadline).
     type: bool
     default: false
 requirements:

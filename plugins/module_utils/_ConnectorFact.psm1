@@ -28,7 +28,7 @@ function Get-ConnectorTimeLeft {
     param([Parameter(Mandatory = $true)] [long] $Wanted, [Parameter(Mandatory = $true)] [long] $Least)
     $left = [System.Math]::Min($Wanted, $script:DeadlineMilliseconds - $script:Clock.ElapsedMilliseconds)
     if ($left -lt $Least) {
-        throw (New-ConnectorException 'timeout' ('the deadline leaves no time for it, which takes up to {0} s: raise it' -f ($Wanted / 1000)))
+        throw (New-ConnectorException 'timeout' 'the deadline leaves no time for it: raise it')
     }
     return $left
 }

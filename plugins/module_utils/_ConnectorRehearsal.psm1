@@ -126,8 +126,6 @@ function Invoke-ConnectorClientCertificateRehearsal {
     #>
     param([Parameter(Mandatory = $true)] [System.Collections.IDictionary] $Request, [Parameter(Mandatory = $true)] [string] $Target)
     try {
-        # For one after the other.
-        $null = Get-ConnectorTimeLeft -Wanted (2 * $script:Milliseconds) -Least (2 * $script:Milliseconds)
         $way = $Request['paths'] | Where-Object { $null -eq $_['targets'] -or $_['targets'] -contains $Target } | Select-Object -First 1
         if ($null -eq $way) {
             throw (New-ConnectorException 'absent' "no path leads to $Target")

@@ -152,15 +152,14 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
                     if (!board.Change(() => run.Rechecks.Add(new KeyValuePair<string, Attempt>(stage, again))))
                         return;
                     TryAgain(again);
-                    string lostAgain = again.Lost();
-                    if (lostAgain == null)
+                    if (again.StandsAfter(of[here]))
                     {
                         if (!board.Change(() => of[here] = again))
                             return;
                         continue;
                     }
                     atOnce++;
-                    if (atOnce == MostLostAgain || again.TimedOut(lostAgain))
+                    if (atOnce == MostLostAgain || again.GaveUp())
                         return;
                 }
             }

@@ -273,6 +273,19 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             return lost.Concat(Stage.Order.Where(name => Stage.Further.ContainsKey(name) && Codes(name).Contains(Stage.NotConnected))).FirstOrDefault();
         }
 
+        // Whether a second try was not lost, and nothing failed in it that had stood before: a refusal takes no good one's place.
+        public bool StandsAfter(Attempt first)
+        {
+            return Lost() == null && !Stage.Order.Any(name => first.Passed(name) && Ended.ContainsKey(name) && !Passed(name));
+        }
+
+        // Whether it was lost by silence, or with a further hello, whose connection may have had no answer either.
+        public bool GaveUp()
+        {
+            string lost = Lost();
+            return lost != null && (Stage.Further.ContainsKey(lost) || TimedOut(lost));
+        }
+
         // All errors that a stage had, until it stood or ended.
         private IEnumerable<string> Codes(string name)
         {
@@ -322,11 +335,14 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._ProbePlan
             };
         }
 
-        // How the stage ended; where an earlier one failed, that one is the answer.
+        // How the stage ended; where an earlier one failed, that one is the answer. Of hellos the last that was made.
         public Table AsRecheck(string stage)
         {
             List<KeyValuePair<string, Table>> told = Stages().ToList();
-            KeyValuePair<string, Table> seen = told.Exists(one => one.Key == stage) ? told.Find(one => one.Key == stage) : told.Last();
+            List<KeyValuePair<string, Table>> kind = told.FindAll(one => one.Key == stage);
+            if (kind.Count == 0 && Stage.IsHello(stage))
+                kind = told.FindAll(one => Stage.IsHello(one.Key));
+            KeyValuePair<string, Table> seen = (kind.Count > 0 ? kind : told).Last();
             return new Table { { "path", path.Id }, { "target", Target.Id }, { "stage", seen.Key }, { "result", seen.Value } };
         }
 

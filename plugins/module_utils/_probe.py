@@ -119,12 +119,11 @@ async def _recheck(board: Board, run: Run) -> None:
             again = attempt.again()
             run.rechecks.append((stage, again))
             await _try_again(board, run, again)
-            lost_again = again.lost()
-            if lost_again is None:
+            if again.stands_after(attempt):
                 attempts[place] = again
                 continue
             at_once += 1
-            if at_once == _MOST_LOST_AGAIN or again.failed_with(lost_again, "timeout"):
+            if at_once == _MOST_LOST_AGAIN or again.gave_up():
                 return
 
 

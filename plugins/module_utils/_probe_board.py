@@ -118,6 +118,16 @@ class Attempt:
         lost = [name for name in STAGES if name not in HELLOS and self._codes(name).intersection(LOSSES)]
         return next(iter(lost + [name for name in FURTHER_HELLOS if NOT_CONNECTED in self._codes(name)]), None)
 
+    def stands_after(self, first: "Attempt") -> bool:
+        """Whether a second try was not lost, and nothing failed in it that had stood before: a refusal takes no good one's place."""
+        stood = [name for name in STAGES if name in first.ended and not first.failed(name)]
+        return self.lost() is None and not any(self.failed(name) for name in stood)
+
+    def gave_up(self) -> bool:
+        """Whether it was lost by silence, or with a further hello, whose connection may have had no answer either."""
+        lost = self.lost()
+        return lost is not None and (lost in FURTHER_HELLOS or self.failed_with(lost, "timeout"))
+
     def _codes(self, stage: str) -> Set[str]:
         """All errors that it had, until it stood or ended."""
         ended = self.ended.get(stage)
@@ -164,9 +174,10 @@ class Attempt:
         }
 
     def as_recheck(self, stage: str) -> Facts:
-        """How the stage ended; where an earlier one failed, that one is the answer."""
+        """How the stage ended; where an earlier one failed, that one is the answer. Of hellos the last that was made."""
         told = self.stages()
-        seen = stage if stage in told else list(told)[-1]
+        kind = [name for name in told if name in HELLOS] if stage in HELLOS else []
+        seen = stage if stage in told else (kind or list(told))[-1]
         return {"path": self.path.id, "target": self.target.id, "stage": seen, "result": told[seen]}
 
 

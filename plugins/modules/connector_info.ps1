@@ -130,7 +130,7 @@ if ($null -ne $facts -and $request['host']['rehearse_trust']) {
 }
 $observation = [ansible_collections.appproxy.connector.plugins.module_utils._Probe.Probe]::End($look)
 if ($request['rehearse_client_certificate']) {
-    # Alone, so that no crowd of connections is taken for the path's word on it.
+    # Alone, so that no crowd of connections is taken for the path's word on it, and in a time of its own: it is asked for by name.
     $target = $request['rehearse_client_certificate']['target']
     $rehearsals['client_certificate'] = Invoke-ConnectorClientCertificateRehearsal -Request $request -Target $target
     $observation['elapsed_ms'] = [int] $clock.ElapsedMilliseconds

@@ -328,15 +328,14 @@ def test_what_cim_does_not_say_is_unknown(slow_servers: Mapping[str, Mapping[str
     host = slow_servers["cim"]["host"]
     assert [host[name]["ok"] for name in ("computer", "system", "disk", "dynamic_ports")] == [False] * 4
     # The first was asked; of the last nothing was, and it says why.
-    words = "the deadline leaves no time for it, which takes up to 5 s: raise it"
-    assert host["dynamic_ports"]["error"] == {"code": "timeout", "message": words}
+    assert host["dynamic_ports"]["error"] == {"code": "timeout", "message": "the deadline leaves no time for it: raise it"}
     assert host["windows"]["ok"]
 
 
 def test_a_rehearsal_without_time_is_not_begun(slow_servers: Mapping[str, Mapping[str, Any]]) -> None:
-    assert {name: one["error"]["code"] for name, one in slow_servers["rehearsals"]["rehearsals"].items()} == {
-        "trust": "timeout", "client_certificate": "timeout",
-    }
+    told = slow_servers["rehearsals"]["rehearsals"]
+    assert told["trust"]["error"]["code"] == "timeout"
+    assert told["client_certificate"]["ok"], "it has a time of its own"
 
 
 # -- judged

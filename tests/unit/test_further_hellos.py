@@ -62,8 +62,9 @@ def once_only(world: World) -> str:
     return world.listen(serve)
 
 
-def tired_proxy(world: World, end: Callable[[Any], None]) -> str:
-    """Ends the third connection without a word: by then the usual hello and the handshake were made, and the first further hello is due."""
+def tired_proxy(world: World, end: Callable[[Any], None], *, for_good: bool = False) -> str:
+    """Ends the third connection without a word: by then the usual hello and the handshake were made, and the first further hello is due.
+    `for_good`: after that it refuses all."""
     connections: list[bool] = []
 
     def serve(connection: Any) -> None:
@@ -76,6 +77,8 @@ def tired_proxy(world: World, end: Callable[[Any], None]) -> str:
         connections.append(True)
         if len(connections) == 3:
             end(connection)
+        elif for_good and len(connections) > 3:
+            connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
         else:
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             relay(connection, world.cloud.tls)
@@ -160,8 +163,8 @@ def asked(world: World) -> dict[str, Any]:
     paths = {"schema": 1, "paths": two, "targets": [target("a", []), target("b", []), target("c", [])], "connect_to": to}
     third = {**paths, "paths": [*two, {"id": "three", "ways": ["direct"], "targets": []}]}
     tired = {}
-    for name, end in (("tired-closes", lambda connection: None), ("tired-resets", faults.reset)):
-        proxy = f"http://{tired_proxy(world, end)}"
+    for name, end in (("tired-closes", lambda connection: None), ("tired-resets", faults.reset), ("tired-for-good", faults.reset)):
+        proxy = f"http://{tired_proxy(world, end, for_good=name == 'tired-for-good')}"
         tired[name] = {**short, "paths": [{"id": proxy, "ways": [proxy]}], "targets": [target(name, BOTH)]}
     direct = [{"id": "direct", "ways": ["direct"]}]
     plain = [{"id": f"{name}.example:80", "host": f"{name}.example", "port": 80, "tls": False} for name in "abcdefg"]
@@ -232,6 +235,13 @@ def test_without_its_connection_nothing_is_learned_of_a_hello_and_it_is_tried_ag
     assert (again["stage"], again["result"]["state"]) == ("hello_sha512", "ok")
     assert {one: word(stage) for one, stage in stages(answers[name]).items() if one.startswith("hello")} == dict.fromkeys(
         ("hello", "hello_sha512", "hello_padded"), "ok")
+
+
+def test_a_second_try_that_is_refused_takes_no_good_ones_place(answers: dict[str, Any]) -> None:
+    again, = answers["tired-for-good"]["rechecks"]
+    assert (again["stage"], word(again["result"])) == ("proxy", "denied")
+    ended = {name: word(stage) for name, stage in stages(answers["tired-for-good"]).items()}
+    assert (ended["proxy"], ended["handshake"], ended["request"], ended["hello_sha512"]) == ("ok", "ok", "ok", "not_connected")
 
 
 def test_some_that_are_lost_again_at_once_do_not_keep_others_from_their_second_try(answers: dict[str, Any]) -> None:

@@ -501,6 +501,17 @@ def test_a_denial_of_plain_requests_is_the_same_cause(judge: Judge) -> None:
     assert lists_alone.causes == ["APC162"]
 
 
+def test_lists_stand_for_themselves_where_nobody_asked_for_the_proxy(judge: Judge) -> None:
+    def change(world: World) -> None:
+        world.every("proxy", error("bad_gateway", facts={"status": 502}))
+        world.stage("crl4.digicert.com:80", "proxy", ok(plain=True, status=200))
+        world.stage("crl4.digicert.com:80", "request", whole(b""))
+
+    judged = judge(change, proxy=PROXY, checks=["APC161", "APC162"])
+    assert judged.verdict == "not_ready", judged.result["msg"]
+    assert LIST in judged.finding("APC161", "fail")["endpoints"]
+
+
 def test_a_proxy_that_refuses_in_two_ways_has_two_causes(judge: Judge) -> None:
     def change(world: World) -> None:
         world.every("proxy", error("denied", facts={"status": 403}))

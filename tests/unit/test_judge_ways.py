@@ -481,6 +481,9 @@ def test_without_its_connection_nothing_is_learned_of_a_variant(looks: Callable[
         made.world.stage(endpoint.id, "hello_sha512", error("not_connected"))
     nothing = made.judge()
     assert nothing.open() == {"APC213": "unknown"}
+    for endpoint in made.world.endpoints:
+        made.world.stage(endpoint.id, "hello_sha512", cut("reset", "ok", "not_connected"))
+    assert made.judge().open() == {"APC213": "unknown"}
 
 
 # --- rehearsals --------------------------------------------------------------------------------------------------------------

@@ -36,12 +36,13 @@ def _is_cut(route: Route, name: StageName) -> bool:
 
 
 def _tried(route: Route, name: StageName) -> bool:
-    """Whether something was learned: not where its connection was not made, nor where the usual hello, right after it, was cut too."""
+    """Whether something was learned: not where its connection was not made, then or when it was repeated, nor where the usual hello was
+    cut right after it, too."""
     stage = route.stage(name)
     if stage is None or stage.state is State.NOT_RUN or stage.code == _NOT_CONNECTED:
         return False
     repeats = stage.facts.get("repeats", ())
-    return not repeats or repeats[0] == "ok"
+    return not repeats or (repeats[0] == "ok" and _NOT_CONNECTED not in repeats)
 
 
 def _note(stage: Stage) -> str:

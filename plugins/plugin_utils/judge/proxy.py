@@ -103,15 +103,15 @@ def _in_plain(route: Route) -> Row | None:
     return _denial(route, request) if request is not None and _denied_in_plain(route, stage) else None
 
 
-def judge_plain(rows: Iterable[Row], routes: Sequence[Route], ids: Sequence[str]) -> tuple[Row, ...]:
+def judge_plain(rows: Iterable[Row], routes: Sequence[Route], ids: Sequence[str], checks: Sequence[str]) -> tuple[Row, ...]:
     """A proxy that opens no tunnel and refuses plain requests just so is one cause, and who mends it gets all hosts at once. `ids`:
-    those of what was asked for in plain."""
+    those of what was asked for in plain; they stand for themselves where nobody asked for the cause (`checks`)."""
     rows = tuple(rows)
     ways = refused_alike(rows, routes)
     refused = {}
     for route in routes:
         row = _in_plain(route) if route.deferred and route.path in ways else None
-        if row is not None and (row.id, row.status, row.group) == ways[route.path]:
+        if row is not None and row.id in checks and (row.id, row.status, row.group) == ways[route.path]:
             refused[route.path, route.endpoint.id] = row
     return tuple(
         replace(refused[row.path, row.endpoint.id], endpoint=row.endpoint)

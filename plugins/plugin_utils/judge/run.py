@@ -156,7 +156,7 @@ def _rows(look: _Look, asked: Asked) -> tuple[Row, ...]:
     rows: Iterable[Row] = _of_the_network(look)
     rows = proxy.explain_not_run(rows, look.routes)
     rows = proxy.judge_ports(rows, look.routes)
-    rows = proxy.judge_plain(rows, look.routes, revocation.IDS)
+    rows = proxy.judge_plain(rows, look.routes, revocation.IDS, asked.checks)
     rows = samples.judge_samples(rows, look.routes)
     rows = certificate.judge_sign_in_alone(rows)
     rows = federation.judge_federation(rows)

@@ -486,6 +486,16 @@ def test_without_its_connection_nothing_is_learned_of_a_variant(looks: Callable[
     assert made.judge().open() == {"APC213": "unknown"}
 
 
+def test_where_no_large_hello_was_connected_nothing_is_known_of_large_packets(looks: Callable[..., Looks]) -> None:
+    made = looks()
+    for endpoint in made.world.endpoints:
+        made.world.stage(endpoint.id, "hello_padded", error("not_connected"))
+    judged = made.judge()
+    assert judged.verdict == "inconclusive"
+    assert BOOTSTRAP in judged.of("APC135", "unknown")["endpoints"]
+    assert "not_connected" in judged.of("APC135", "unknown")["evidence"]["error"]
+
+
 # --- rehearsals --------------------------------------------------------------------------------------------------------------
 
 

@@ -57,8 +57,8 @@ def judge_hellos(path: str, routes: Sequence[Route]) -> Iterator[Row]:
         tried = [route for route in routes if route.path == path and _tried(route, name)]
         cut = [route for route in tried if _is_cut(route, name)]
         seen_enough = len(cut) >= ENOUGH
-        if id_ == SHA512 and not tried:
-            yield from _nothing_learned(path, routes)
+        if not tried:
+            yield from _nothing_learned(id_, [route for route in routes if route.path == path], name)
         for route in tried:
             stage = route.stage(name)
             if stage is None:
@@ -69,11 +69,14 @@ def judge_hellos(path: str, routes: Sequence[Route]) -> Iterator[Row]:
                 yield passed(id_, route, note=_note(stage))
 
 
-def _nothing_learned(path: str, routes: Sequence[Route]) -> Iterator[Row]:
+def _nothing_learned(id_: str, routes: Sequence[Route], name: StageName) -> Iterator[Row]:
+    """Asked for, and learned of no endpoint."""
     for route in routes:
-        stage = route.stage(StageName.HELLO_SHA512)
-        if route.path == path and stage is not None and stage.state is State.ERROR:
-            yield failed(SHA512, route, {"how": f"none of these hellos came so far: {words(stage)}"}, status=Status.UNKNOWN)
+        stage = route.stage(name)
+        if stage is not None and stage.state is State.ERROR:
+            said = f"none of these hellos came so far: {words(stage)}"
+            evidence = {"how": said} if id_ == SHA512 else {"bytes": PADDED_BYTES, "error": said}
+            yield failed(id_, route, evidence, status=Status.UNKNOWN)
 
 
 def _cut(id_: str, route: Route, stage: Stage) -> Row:

@@ -424,10 +424,24 @@ def test_ipv6_without_a_way_out_beside_ipv4_is_fine(judge: Judge) -> None:
 def test_a_crowd_of_timeouts_is_doubted_when_one_alone_goes_through(judge: Judge) -> None:
     def change(world: World, result: dict[str, Any]) -> None:
         world.every("connect", error("timeout"), tls=True)
+        world.stage(LOGIN, "connect", result)
         world.rechecks.append({"path": "direct", "target": LOGIN, "stage": "connect", "result": result})
 
-    assert judge(lambda world: change(world, ok())).status("APC112", LOGIN) == {"unknown"}
-    assert judge(lambda world: change(world, error("timeout"))).status("APC112", LOGIN) == {"fail"}
+    assert judge(lambda world: change(world, ok())).status("APC112", REGISTRATION) == {"unknown"}
+    assert judge(lambda world: change(world, error("timeout"))).status("APC112", REGISTRATION) == {"fail"}
+
+
+def test_a_second_try_that_was_lost_later_on_is_no_reason_for_doubt(judge: Judge) -> None:
+    """It connected alone, and was reset then: its first try stands as it was."""
+
+    def change(world: World) -> None:
+        world.stage(LOGIN, "connect", error("reset"))
+        world.stage(REGISTRATION, "connect", error("timeout"))
+        world.rechecks.append({"path": "direct", "target": LOGIN, "stage": "connect", "result": ok()})
+
+    judged = judge(change)
+    assert judged.verdict == "not_ready"
+    assert (judged.status("APC113", LOGIN), judged.status("APC112", REGISTRATION)) == ({"fail"}, {"fail"})
 
 
 @pytest.mark.parametrize("code", ["timeout", "refused", "reset", "unreachable"])

@@ -198,7 +198,7 @@ def _stood(again: Recheck) -> bool:
 
 
 def _lost_once(again: Recheck | None, attempts: Sequence[Attempt]) -> StageName | None:
-    return again.stage if again is not None and _stood(again) and _ok(attempts[0], again.stage) else None
+    return again.stage if again is not None and attempts and _stood(again) and _ok(attempts[0], again.stage) else None
 
 
 def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation, read: ReadChain) -> tuple[Route, ...]:
@@ -209,7 +209,8 @@ def routes(journeys: Mapping[str, Iterable[Endpoint]], observation: Observation,
             seen.setdefault((attempt.path, attempt.target), []).append(attempt)
     again = {(one.path, one.target): one for one in observation.rechecks}
     failed_again = {(one.path, one.target) for one in observation.rechecks if one.result.state is State.ERROR}
-    passed_again = {(one.path, one.stage) for one in observation.rechecks if _stood(one)}
+    # One that got further, and was lost there, has not taken the place of its first try: it went through nothing.
+    passed_again = {(one.path, one.stage) for one in observation.rechecks if _lost_once(one, seen.get((one.path, one.target), ()))}
 
     def route(path: str, endpoint: Endpoint) -> Route:
         attempts = tuple(seen[path, endpoint.id])

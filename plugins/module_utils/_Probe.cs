@@ -143,18 +143,17 @@ namespace ansible_collections.appproxy.connector.plugins.module_utils._Probe
             {
                 for (int place = 0; place < attempts.Count; place++)
                 {
-                    List<Attempt> of = attempts;
                     int here = place;
-                    string stage = of[here].Lost();
+                    string stage = attempts[here].Lost();
                     if (stage == null)
                         continue;
-                    Attempt again = of[here].Again();
+                    Attempt again = attempts[here].Again();
                     if (!board.Change(() => run.Rechecks.Add(new KeyValuePair<string, Attempt>(stage, again))))
                         return;
                     TryAgain(again);
-                    if (again.StandsAfter(of[here]))
+                    if (again.StandsAfter(attempts[here]))
                     {
-                        if (!board.Change(() => of[here] = again))
+                        if (!board.Change(() => attempts[here] = again))
                             return;
                         continue;
                     }

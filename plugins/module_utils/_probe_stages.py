@@ -200,7 +200,7 @@ async def _once(board: Board, attempt: Attempt, variant: str, facts: Facts) -> O
     wire, timeout_ms = Wire(board.wires), board.wanted.timeout_ms("hello")
     answer: Facts = {}
     flight = ServerFlight(answer)
-    connected = False
+    connected, fault = False, None
 
     async def work() -> None:
         nonlocal connected
@@ -210,19 +210,19 @@ async def _once(board: Board, attempt: Attempt, variant: str, facts: Facts) -> O
 
     try:
         await asyncio.wait_for(work(), timeout_ms / 1000)
-        return None
-    except Fault as fault:
-        return fault if connected else Fault(NOT_CONNECTED, str(fault))
+    except Fault as error:
+        fault = error
     except asyncio.TimeoutError:
-        return flight.silence(timeout_ms) if connected else Fault(NOT_CONNECTED, str(late(timeout_ms)))
+        fault = flight.silence(timeout_ms) if connected else late(timeout_ms)
     except OSError as error:
-        return broken_fault(error, "hello") if connected else Fault(NOT_CONNECTED, str(error))
+        fault = broken_fault(error, "hello")
     finally:
         wire.close()
         # The rest is as in the answer to the usual hello.
         facts["bytes"] = answer["bytes"]
         if "key_exchange" in answer:
             facts.update(version=answer["version"], signature_algorithm=answer["key_exchange"]["signature_algorithm"])
+    return fault if fault is None or connected else Fault(NOT_CONNECTED, str(fault))
 
 
 async def _further_hellos(board: Board, attempt: Attempt) -> None:

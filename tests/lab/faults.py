@@ -121,18 +121,25 @@ def dropped(world: World) -> str:
     return at(IPV4, listener.getsockname()[1])
 
 
-def lost_at_first(world: World) -> str:
-    """A firewall that counts: of a host of lists it lets the first connection, which is one of many, come to nothing."""
-    met: list[bool] = []
+def first_only(end: Callable[[socket], None]) -> Fault:
+    """A firewall that counts: of a host of lists the first connection, which is one of many, ends so, and no other."""
 
-    def serve(connection: socket) -> None:
-        if met:
-            relay(connection, world.cloud.http)
-        else:
-            met.append(True)
-            drain(connection)
+    def start(world: World) -> str:
+        met: list[bool] = []
 
-    return world.listen(serve)
+        def serve(connection: socket) -> None:
+            if met:
+                relay(connection, world.cloud.http)
+            else:
+                met.append(True)
+                end(connection)
+
+        return world.listen(serve)
+
+    return start
+
+
+lost_at_first = first_only(drain)
 
 
 def unreachable(world: World) -> str:

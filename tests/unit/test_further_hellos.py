@@ -22,7 +22,7 @@ from lab import faults
 from lab.cloud import Cloud
 from lab.faults import Fault, World
 from lab.pki import REVOCATION_HOSTS, Pki
-from lab.servers import receive_record, relay
+from lab.servers import read_head, receive_record, relay
 
 SIGN_IN = "login.microsoftonline.com"
 PWSH = shutil.which("pwsh")
@@ -68,12 +68,9 @@ def tired_proxy(world: World, end: Callable[[Any], None], *, for_good: bool = Fa
     connections: list[bool] = []
 
     def serve(connection: Any) -> None:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            more = connection.recv(4096)
-            if not more:
-                return
-            head += more
+        head, _rest = read_head(connection)
+        if not head:
+            return
         connections.append(True)
         if len(connections) == 3:
             end(connection)
@@ -86,19 +83,12 @@ def tired_proxy(world: World, end: Callable[[Any], None], *, for_good: bool = Fa
     return world.listen(serve)
 
 
-def once_reset(world: World) -> str:
-    """Resets the first connection, and no other."""
-    met: list[bool] = []
+def heard_and_reset(connection: Any) -> None:
+    connection.recv(65536)
+    faults.reset(connection)
 
-    def serve(connection: Any) -> None:
-        if met:
-            relay(connection, world.cloud.http)
-        else:
-            met.append(True)
-            connection.recv(65536)
-            faults.reset(connection)
 
-    return world.listen(serve)
+once_reset = faults.first_only(heard_and_reset)
 
 
 WORLDS: dict[str, tuple[Fault, list[str]]] = {

@@ -15,6 +15,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from ansible_collections.appproxy.connector.plugins.plugin_utils.judge import proxy
+from ansible_collections.appproxy.connector.plugins.plugin_utils.judge.route import Row
+from ansible_collections.appproxy.connector.plugins.plugin_utils.model import Status
 from ansible_collections.appproxy.connector.plugins.plugin_utils.options import OptionError, parse_options
 from ansible_collections.appproxy.connector.plugins.plugin_utils.preflight import conclude, plan
 from cryptography import x509
@@ -570,10 +573,6 @@ def test_what_was_not_run_over_a_proxy_that_answered_others_is_its_own_cause(jud
 
 def test_a_proxy_that_was_asked_for_samples_alone_is_not_said_to_refuse_everything(pki: Pki) -> None:
     """On ways that differ it may be asked for nothing else, and the names may not exist."""
-    from ansible_collections.appproxy.connector.plugins.plugin_utils.judge import proxy  # noqa: PLC0415
-    from ansible_collections.appproxy.connector.plugins.plugin_utils.judge.route import Row  # noqa: PLC0415
-    from ansible_collections.appproxy.connector.plugins.plugin_utils.model import Status  # noqa: PLC0415
-
     endpoints = plan(parse_options({"tenant_id": TENANT, "proxy": PROXY, "public_roots": str(pki.public_roots)}, NOW), "server").endpoints
     rows = [Row("APC124", Status.FAIL, endpoint, PROXY, {"status": 502}, group=("502",)) for endpoint in endpoints]
     assert proxy.refused_alike([row for row in rows if row.endpoint and row.endpoint.sample], ()) == {}
